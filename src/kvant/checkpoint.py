@@ -1,0 +1,76 @@
+"""Codec <-> model file: the config builds the codec, the tensors fill it, training statistics stay out."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from kvant.codec import Codec
+from kvant.codecs import CODECS
+from kvant.errors import ModelError
+from kvant.model_file import read_model_file, write_model_file
+
+
+def statistics(codec: nn.Module) -> set[str]:
+    """Names of the entries of the codec's state that only training needs: the statistics its codebooks declare."""
+    return {
+        f"{name}.{statistic}"
+        for name, module in codec.named_modules()
+        for statistic in getattr(module, "statistics", ())
+    }
+
+
+def tensors_of(codec: Codec) -> dict[str, np.ndarray]:
+    """What inference needs, by name: trained weights rounded to float16, fixed transforms as they are."""
+    dropped = statistics(codec)
+    trained = {name for name, _ in codec.named_parameters()}
+    trained |= {f"quantizer.codebooks.{k}.weight" for k in range(codec.num_codebooks)}
+    return {
+        name: (tensor.half() if name in trained else tensor).detach().cpu().numpy()
+        for name, tensor in codec.state_dict().items()
+        if name not in dropped
+    }
+
+
+def config_from_json(kind: type, values: dict[str, Any]) -> Any:
+    """A frozen config dataclass from its JSON form; nested configs and tuples are restored by their field's type."""
+    known = {field.name: field for field in dataclasses.fields(kind)}
+    unknown = set(values) - set(known)
+    if unknown:
+        raise ModelError(f"{kind.__qualname__}: unknown fields {sorted(unknown)}; upgrade kvant")
+    restored = {}
+    for name, value in values.items():
+        field_type = known[name].type
+        if dataclasses.is_dataclass(field_type):
+            value = config_from_json(field_type, value)
+        restored[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**restored)
+
+
+def save_codec(path: Path, codec: Codec, architecture: str, config: Any, record: dict[str, Any]) -> None:
+    """Write `codec` as a model file. record: `name` and anything to remember (training, licence, measures)."""
+    metadata = {"architecture": architecture, "config": dataclasses.asdict(config), **record}
+    write_model_file(path, tensors_of(codec), metadata, overwrite=True)
+
+
+def load_codec(path: Path) -> Codec:
+    """The codec of a model file, in float32 and evaluation mode. ModelError when a tensor is missing or left over."""
+    model = read_model_file(path)
+    try:
+        kind, build = CODECS[model.metadata["architecture"]]
+    except KeyError as error:
+        raise ModelError(f"{path}: architecture {error} is not known here; known: {', '.join(CODECS)}") from error
+    codec = build(config_from_json(kind, model.metadata["config"]))
+    state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in model.tensors.items()}
+    expected = set(codec.state_dict()) - statistics(codec)
+    if expected != set(state):
+        raise ModelError(f"{path}: tensors do not fit its config: {sorted(expected ^ set(state))[:5]} ...")
+    codec.load_state_dict(state, strict=False)
+    for module in codec.modules():
+        if hasattr(module, "statistics"):
+            module.replace(torch.ones(module.size, dtype=torch.bool), module.weight.detach().clone())
+            module.steps.fill_(1)
+    return codec.eval()

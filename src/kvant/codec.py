@@ -1,0 +1,95 @@
+"""A codec is an encoder, a quantizer and a decoder; here a wav becomes codes and comes back, whole or step by step."""
+
+from math import ceil
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kvant.protocols import Quantized, Quantizer, State
+from kvant.streaming import Causal
+
+
+class Reconstruction(NamedTuple):
+    """wav: [B, C, N], the estimate. quantized: what the quantizer made on the way, with its losses."""
+
+    wav: Tensor
+    quantized: Quantized
+
+
+class Codec(nn.Module):
+    """wav [B, 1, N] -> codes [B, K, T] -> wav [B, 1, N].
+
+    `pre_skip` is the delay of decoder output behind encoder input, in samples: what decoding drops from the start, and
+    what encoding appends in silence to the end so that the last sample gets out. So N samples make
+    T = ceil((N + pre_skip) / hop_length) frames, and none make none. This is the only place that knows.
+
+    The algorithmic latency is hop_length + pre_skip samples: a hop must be full before it can be coded, and is heard
+    `pre_skip` later.
+    """
+
+    def __init__(
+        self, encoder: Causal, quantizer: Quantizer, decoder: Causal, sample_rate: int, hop_length: int, pre_skip: int
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.quantizer = quantizer
+        self.decoder = decoder
+        self.sample_rate = sample_rate
+        self.hop_length = hop_length
+        self.pre_skip = pre_skip
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second."""
+        return self.sample_rate / self.hop_length
+
+    @property
+    def latency(self) -> int:
+        """Algorithmic latency in samples."""
+        return self.hop_length + self.pre_skip
+
+    @property
+    def num_codebooks(self) -> int:
+        """K, the number of levels."""
+        return len(self.quantizer.codebook_sizes)
+
+    def num_frames(self, num_samples: int) -> int:
+        """Frames that carry `num_samples` samples."""
+        return ceil((num_samples + self.pre_skip) / self.hop_length) if num_samples else 0
+
+    def pad(self, wav: Tensor) -> Tensor:
+        """wav clipped to [-1, 1] and continued in silence to whole frames."""
+        return F.pad(wav.clamp(-1, 1), (0, self.num_frames(wav.shape[-1]) * self.hop_length - wav.shape[-1]))
+
+    def trim(self, wav: Tensor, num_samples: int) -> Tensor:
+        """Decoder output without the delay: samples pre_skip .. pre_skip + num_samples."""
+        return wav[..., self.pre_skip : self.pre_skip + num_samples]
+
+    def forward(self, wav: Tensor, num_codebooks: int | Tensor | None = None) -> Reconstruction:
+        """Through the codec with gradient, as in training."""
+        quantized = self.quantizer(self.encoder(self.pad(wav)), num_codebooks)
+        return Reconstruction(self.trim(self.decoder(quantized.latents), wav.shape[-1]), quantized)
+
+    @torch.inference_mode()
+    def encode(self, wav: Tensor, num_codebooks: int | None = None) -> Tensor:
+        """Codes int64 [B, K, T] of wav [B, 1, N]. In a batch, the first num_frames(n) of a shorter item are its own."""
+        return self.quantizer.encode(self.encoder(self.pad(wav)), num_codebooks)
+
+    @torch.inference_mode()
+    def decode(self, codes: Tensor, num_samples: int | None = None) -> Tensor:
+        """wav [B, 1, N] of codes [B, k, T]; N is `num_samples`, or all that the frames hold."""
+        longest = max(codes.shape[-1] * self.hop_length - self.pre_skip, 0)
+        return self.trim(self.decoder(self.quantizer.decode(codes)), longest if num_samples is None else num_samples)
+
+    @torch.inference_mode()
+    def encode_step(self, wav: Tensor, state: State, num_codebooks: int | None = None) -> tuple[Tensor, State]:
+        """Codes of the next whole hops wav [B, 1, n * hop]; start from `encoder.initial_state(B)`."""
+        latents, state = self.encoder.step(wav.clamp(-1, 1), state)
+        return self.quantizer.encode(latents, num_codebooks), state
+
+    @torch.inference_mode()
+    def decode_step(self, codes: Tensor, state: State) -> tuple[Tensor, State]:
+        """wav [B, 1, n * hop] of the next frames' codes, `pre_skip` samples late; start from `decoder.initial_state(B)`."""
+        return self.decoder.step(self.quantizer.decode(codes), state)

@@ -1,0 +1,1 @@
+"""Encoders: wav to latents."""

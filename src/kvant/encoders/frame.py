@@ -1,0 +1,60 @@
+"""The frame encoder: a classical transform coder's features, plus a network over past context that starts at zero."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from kvant.layers.compression import compress
+from kvant.layers.convnext import ConvNeXtBlock
+from kvant.layers.klt import KLT
+from kvant.layers.lapped import LappedAnalysis
+from kvant.layers.spectral_features import FeatureConfig, SpectralFeatures
+from kvant.protocols import State
+from kvant.streaming import Causal, Chain
+
+
+@dataclass(frozen=True)
+class ContextConfig:
+    """A stack of causal ConvNeXt blocks: width, hidden width, and one dilation a block."""
+
+    channels: int = 256
+    hidden: int = 768
+    dilations: tuple[int, ...] = (1, 1, 2, 2)
+
+
+def context_stack(config: ContextConfig) -> Chain:
+    """[B, channels, T] -> [B, channels, T]: the blocks of `config` in a row."""
+    return Chain(*(ConvNeXtBlock(config.channels, config.hidden, dilation=d) for d in config.dilations))
+
+
+class FrameEncoder(Causal):
+    """wav [B, 1, T * hop] -> latents [B, D, T]: KLT(features(frame)) + network(compressed spectra so far)."""
+
+    def __init__(self, features: FeatureConfig, context: ContextConfig, latent_dim: int) -> None:
+        super().__init__()
+        self.exponent = features.exponent
+        self.analysis = LappedAnalysis(features.num_bins)
+        self.features = SpectralFeatures(features)
+        self.klt = KLT(features.num_features, latent_dim)
+        self.enter = nn.Linear(2 * features.num_bins, context.channels)
+        self.context = context_stack(context)
+        self.norm = nn.LayerNorm(context.channels, eps=1e-5)
+        self.leave = nn.Linear(context.channels, latent_dim)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def initial_state(self, batch: int) -> State:
+        return self.analysis.initial_state(batch), self.context.initial_state(batch)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        analysis_state, context_state = state
+        spectra, analysis_state = self.analysis.step(x, analysis_state)
+        spectra = spectra.transpose(1, 2)
+        classical = self.klt(self.features(spectra))
+        mdct, mdst = spectra.chunk(2, dim=-1)
+        magnitude = torch.sqrt(mdct**2 + mdst**2 + 1e-10)
+        hidden = self.enter(spectra * magnitude.pow(self.exponent - 1).repeat(1, 1, 2))
+        hidden, context_state = self.context.step(hidden.transpose(1, 2), context_state)
+        learned = self.leave(self.norm(hidden.transpose(1, 2)))
+        return (classical + learned).transpose(1, 2), (analysis_state, context_state)

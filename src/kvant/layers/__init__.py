@@ -1,0 +1,1 @@
+"""What papers share: causal convolutions, ConvNeXt blocks, lapped transforms, the KLT, spectral compression."""

@@ -1,0 +1,82 @@
+"""A model is one safetensors file: weights by name, and a few JSON strings that say what they are.
+
+Read and written with numpy alone, so that the same file serves the torch codec and the ONNX runtime. Nothing in it is
+ever unpickled.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from kvant.errors import ModelError
+from kvant.files import atomic_write
+
+FORMAT = "kvant-codec"
+FORMAT_VERSION = 1
+DECODER_PARTS = ("decoder.", "quantizer.")
+
+
+def digest(tensors: dict[str, np.ndarray]) -> bytes:
+    """SHA-256 over (name, dtype, shape, little-endian bytes) of each tensor in order of name: 32 bytes.
+
+    Re-saving the same weights keeps it, whatever the file's layout; changing one bit of one weight changes it.
+    """
+    state = hashlib.sha256()
+    for name in sorted(tensors):
+        array = np.ascontiguousarray(tensors[name])
+        array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+        state.update(f"{name}\0{array.dtype.name}\0{','.join(map(str, array.shape))}\0".encode())
+        state.update(array.tobytes())
+    return state.digest()
+
+
+def decoder_digest(tensors: dict[str, np.ndarray]) -> bytes:
+    """Digest of what decoding needs: decoder and codebooks. A retrained encoder keeps it, and so old files readable."""
+    return digest({name: array for name, array in tensors.items() if name.startswith(DECODER_PARTS)})
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """What a model file holds. metadata: `name`, `architecture`, `config` and whatever its author recorded."""
+
+    path: Path
+    tensors: dict[str, np.ndarray]
+    metadata: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.metadata["name"])
+
+
+def write_model_file(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, Any], overwrite: bool) -> None:
+    """Write atomically. metadata: JSON-able values by name."""
+    header = {"format": FORMAT, "format_version": str(FORMAT_VERSION)}
+    header |= {key: json.dumps(value, ensure_ascii=False, sort_keys=True) for key, value in metadata.items()}
+    with atomic_write(path, overwrite) as sink:
+        sink.write(save({name: np.ascontiguousarray(array) for name, array in tensors.items()}, header))
+
+
+def read_model_file(path: Path) -> ModelFile:
+    """Read a model file; ModelError when it is missing, damaged, or not Kvant's."""
+    try:
+        with safe_open(path, framework="numpy") as source:
+            header = source.metadata() or {}
+            if header.get("format") != FORMAT:
+                raise ModelError(f"{path}: a safetensors file, but not a Kvant model (no format = {FORMAT})")
+            version = int(header["format_version"])
+            if version > FORMAT_VERSION:
+                raise ModelError(f"{path}: model format {version} is newer than this Kvant reads; upgrade kvant")
+            skipped = ("format", "format_version")
+            metadata = {key: json.loads(value) for key, value in header.items() if key not in skipped}
+            tensors = {name: source.get_tensor(name) for name in source.keys()}  # noqa: SIM118 (not a dict)
+    except FileNotFoundError as error:
+        raise ModelError(f"{path}: no such model file") from error
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{path}: not a readable model file ({error})") from error
+    return ModelFile(Path(path), tensors, metadata)

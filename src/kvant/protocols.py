@@ -1,0 +1,77 @@
+"""The contracts between Kvant's parts: what flows, and what each kind of part must do with it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from torch import Tensor
+
+State = Any
+"""A streaming state: nested tuples of tensors, always a value, never an attribute of a module."""
+
+
+class Quantized(NamedTuple):
+    """What a quantizer makes of latents.
+
+    latents: [B, D, T], the quantized values; gradient reaches the encoder. codes: int64 [B, K, T], coarse first.
+    losses: unweighted scalars by name (`commitment`, `codebook`, ...); weights live in the training config.
+    """
+
+    latents: Tensor
+    codes: Tensor
+    losses: dict[str, Tensor]
+
+
+@runtime_checkable
+class Quantizer(Protocol):
+    """Latents [B, D, T] <-> codes [B, K, T]; any prefix of the K levels decodes."""
+
+    codebook_sizes: tuple[int, ...]
+
+    def forward(self, latents: Tensor, num_codebooks: int | Tensor | None = None) -> Quantized: ...
+    def encode(self, latents: Tensor, num_codebooks: int | None = None) -> Tensor: ...
+    def decode(self, codes: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A part that works block by block with explicit state: same output for every way of cutting its input."""
+
+    def initial_state(self, batch: int) -> State: ...
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]: ...
+
+
+@runtime_checkable
+class Codebook(Protocol):
+    """V vectors of d dimensions that own their statistics; nothing outside writes to them but through `replace`."""
+
+    size: int
+    dim: int
+    usage: Tensor
+
+    @property
+    def vectors(self) -> Tensor: ...
+    def search(self, latents: Tensor) -> Tensor: ...
+    def lookup(self, codes: Tensor) -> Tensor: ...
+    def losses(self, latents: Tensor, quantized: Tensor) -> dict[str, Tensor]: ...
+    def update(self, latents: Tensor, codes: Tensor) -> None: ...
+    def replace(self, mask: Tensor, vectors: Tensor) -> None: ...
+
+
+GradientEstimator = Callable[[Tensor, Tensor], Tensor]
+"""(latents, quantized), both [..., D] -> the value of `quantized` with the gradient of a paper."""
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""(estimate, reference) -> scalar."""
+
+
+class Remedy(Protocol):
+    """An intervention on a codebook, called once per training step with the latents [n, d] that reached it.
+
+    A remedy is shared by the codebooks of a quantizer and keeps no state of its own: what it needs to remember is the
+    codebook's (`codebook.usage`, `codebook.steps`), so that it is saved and restored with it.
+    """
+
+    def __call__(self, codebook: Any, latents: Tensor) -> None: ...
+
+
+Remedies = Sequence[Remedy]

@@ -1,0 +1,34 @@
+"""Lloyd's algorithm (1957, published 1982): alternate nearest-centre assignment and cluster means."""
+
+import torch
+from torch import Tensor
+
+
+def nearest(points: Tensor, centres: Tensor) -> Tensor:
+    """int64 [n]: index of the centre [V, d] nearest to each point [n, d]; |x - c|^2 = |x|^2 + 2 (|c|^2/2 - x.c).
+
+    The lower index wins a tie.
+    """
+    return (centres.square().sum(-1) / 2 - points @ centres.T).argmin(-1)
+
+
+def kmeans(points: Tensor, size: int, iterations: int = 10, generator: torch.Generator | None = None) -> Tensor:
+    """[size, d] centres of points [n, d], started from random points; an empty cluster restarts at a random point.
+
+    With fewer points than centres, points repeat, a little apart so that every centre can win.
+    """
+    picks = torch.randperm(len(points), generator=generator, device=points.device)[:size]
+    centres = points[picks].clone()
+    if len(points) < size:
+        extra = torch.randint(len(points), (size - len(points),), generator=generator, device=points.device)
+        jitter = torch.randn(len(extra), points.shape[1], generator=generator, device=points.device)
+        centres = torch.cat([centres, points[extra] + 1e-3 * points.std() * jitter])
+    for _ in range(iterations):
+        codes = torch.cat([nearest(part, centres) for part in points.split(16384)])
+        counts = torch.bincount(codes, minlength=size)
+        sums = torch.zeros_like(centres).index_add_(0, codes, points)
+        centres = torch.where(counts[:, None] > 0, sums / counts.clamp(min=1)[:, None], centres)
+        empty = (counts == 0).nonzero().squeeze(1)
+        restarts = torch.randint(len(points), (len(empty),), generator=generator, device=points.device)
+        centres[empty] = points[restarts]
+    return centres

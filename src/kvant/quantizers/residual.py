@@ -1,0 +1,80 @@
+"""Residual vector quantization (Juang and Gray, 1982; Zeghidour et al., 2021): each level codes what the last left."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from kvant.protocols import Codebook, GradientEstimator, Quantized, Remedy
+from kvant.quantizers.gradients import rotation_trick
+from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
+from kvant.quantizers.vector import quantize_level
+
+
+class ResidualQuantizer(nn.Module):
+    """K codebooks: latents [B, D, T] -> codes [B, K, T]; any prefix of the levels decodes.
+
+    r_1 = z, q_k = nearest(r_k), r_{k+1} = r_k - sg(q_k). The residuals are differences to *detached* vectors, so that
+    the commitment loss of every level reaches the encoder; the gradient estimator is applied once, to z and the sum of
+    all q_k.
+    """
+
+    def __init__(
+        self,
+        codebooks: Sequence[Codebook],
+        gradient: GradientEstimator = rotation_trick,
+        remedies: Sequence[Remedy] = (KMeansInit(), ReviveDeadCodes()),
+    ) -> None:
+        super().__init__()
+        self.codebooks = nn.ModuleList(codebooks)
+        self.gradient = gradient
+        self.remedies = tuple(remedies)
+        self.codebook_sizes = tuple(codebook.size for codebook in codebooks)
+
+    def forward(self, latents: Tensor, num_codebooks: int | Tensor | None = None) -> Quantized:
+        """Quantize with gradient. `num_codebooks`: levels to use, for all items or int64 [B] (level dropout).
+
+        Levels an item does not use get no loss and no statistics from it, and do not enter its latents; their codes
+        are returned all the same. With an int, only that many levels are computed and returned.
+        """
+        levels = len(self.codebooks) if num_codebooks is None else num_codebooks
+        depth = torch.as_tensor(levels, device=latents.device).expand(len(latents))
+        computed = len(self.codebooks) if isinstance(levels, Tensor) else levels
+        frames = latents.transpose(1, 2)
+        residual, quantized = frames, torch.zeros_like(frames)
+        codes: list[Tensor] = []
+        losses: dict[str, Tensor] = {}
+        for level, codebook in enumerate(self.codebooks[:computed]):
+            active = depth > level
+            vectors, level_codes, level_losses = quantize_level(
+                codebook, self.remedies, residual, active, self.training
+            )
+            quantized = quantized + torch.where(active[:, None, None], vectors, 0)
+            residual = residual - vectors.detach()
+            codes.append(level_codes)
+            for name, loss in level_losses.items():
+                losses[name] = losses.get(name, 0) + loss / len(self.codebooks)
+        return Quantized(self.gradient(frames, quantized).transpose(1, 2), torch.stack(codes, dim=1), losses)
+
+    def encode(self, latents: Tensor, num_codebooks: int | None = None) -> Tensor:
+        """Codes int64 [B, K, T] of latents [B, D, T], for the first `num_codebooks` levels (default all)."""
+        residual = latents.transpose(1, 2)
+        codes = []
+        for codebook in self.codebooks[:num_codebooks]:
+            level_codes = codebook.search(residual.reshape(-1, residual.shape[-1])).reshape(residual.shape[:-1])
+            residual = residual - codebook.lookup(level_codes)
+            codes.append(level_codes)
+        return torch.stack(codes, dim=1)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Latents [B, D, T] of codes [B, k, T], for any k up to K."""
+        vectors = torch.stack([codebook.vectors for codebook in self.codebooks])
+        levels = torch.arange(codes.shape[1], device=codes.device)[:, None]
+        return vectors[levels, codes].sum(dim=1).transpose(1, 2)
+
+
+def sample_depths(batch: int, depths: Sequence[int], full: int, dropout: float, generator: torch.Generator) -> Tensor:
+    """Level dropout (SoundStream, section III-C): int64 [batch], with probability `dropout` one of `depths`, else `full`."""
+    drawn = torch.tensor(depths)[torch.randint(len(depths), (batch,), generator=generator)]
+    dropped = torch.rand(batch, generator=generator) < dropout
+    return torch.where(dropped, drawn, full)

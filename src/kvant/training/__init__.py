@@ -1,0 +1,1 @@
+"""Training: closed-form start, loop, checkpoints, codebook health."""
