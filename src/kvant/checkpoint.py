@@ -52,7 +52,13 @@ def config_from_json(kind: type, values: dict[str, Any]) -> Any:
 
 def save_codec(path: Path, codec: Codec, architecture: str, config: Any, record: dict[str, Any]) -> None:
     """Write `codec` as a model file. record: `name` and anything to remember (training, licence, measures)."""
-    metadata = {"architecture": architecture, "config": dataclasses.asdict(config), **record}
+    signal = {
+        "sample_rate": codec.sample_rate,
+        "hop_length": codec.hop_length,
+        "pre_skip": codec.pre_skip,
+        "codebook_sizes": codec.quantizer.codebook_sizes,
+    }
+    metadata = {"architecture": architecture, "config": dataclasses.asdict(config), "signal": signal, **record}
     write_model_file(path, tensors_of(codec), metadata, overwrite=True)
 
 

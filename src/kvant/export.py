@@ -92,6 +92,9 @@ def point_at(model: onnx.ModelProto, weights: Path) -> onnx.ModelProto:
     """Replace the initializers of `model` by references into the safetensors file `weights`, which lies beside it."""
     layout = safetensors_layout(weights)
     graph = model.graph
+    for node in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
+        node.ClearField("doc_string")
+        node.ClearField("metadata_props")
     casts = []
     for initializer in graph.initializer:
         if initializer.name not in layout:

@@ -28,15 +28,17 @@ def solve_features(codec: Codec, wav: Tensor, max_frames: int, generator: torch.
 def solve(codec: Codec, wav: Tensor, max_frames: int = 60_000, seed: int = 0) -> dict[str, float]:
     """Set the codec's KLT and codebooks from wav [B, 1, N]; return the share of variance each stage leaves.
 
+    The latents are scaled to a mean variance of 1 per dimension, so that losses on them mean the same for every codec.
     `klt`: share lost by keeping `latent_dim` dimensions. `level_k`: share of the latents' energy left after level k.
     """
     generator = torch.Generator().manual_seed(seed)
     features = solve_features(codec, wav, max_frames, generator)
     latent_dim = codec.encoder.klt.basis.shape[0]
     mean, basis, variances = solve_klt(features, latent_dim)
-    for klt in (codec.encoder.klt, codec.decoder.klt):
+    scale = variances[:latent_dim].mean().sqrt()
+    for klt, factor in ((codec.encoder.klt, 1 / scale), (codec.decoder.klt, scale)):
         klt.mean.copy_(mean)
-        klt.basis.copy_(basis)
+        klt.basis.copy_(basis * factor)
     residual = codec.encoder.klt(features)
     left = {"klt": float(variances[latent_dim:].sum() / variances.sum())}
     energy = residual.square().mean()

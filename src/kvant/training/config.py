@@ -13,7 +13,7 @@ class LossWeights:
     mel: float = 5.0
     loudness: float = 40.0
     complex_stft: float = 20.0
-    commitment: float = 0.25
+    commitment: float = 1.0
     codebook: float = 1.0
 
 
@@ -24,7 +24,7 @@ class OptimConfig:
     `transform_scale` multiplies the learning rate of the KLT matrices, which start at their solution.
     """
 
-    learning_rate: float = 1e-3
+    learning_rate: float = 6e-4
     final: float = 0.01
     warmup_steps: int = 300
     betas: tuple[float, float] = (0.8, 0.99)

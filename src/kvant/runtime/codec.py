@@ -1,0 +1,123 @@
+"""A codec to use: wav to codes and back with a model file and onnxruntime, whole or as a stream."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from kvant.audio import check_sample_rate, validate
+from kvant.bitstream.packing import code_width
+from kvant.errors import ModelError, UsageError
+from kvant.model_file import ModelFile, decoder_digest, digest, read_model_file
+from kvant.runtime.graph import Graph
+from kvant.runtime.models import DEFAULT, WEIGHTS, find
+from kvant.runtime.streams import DecoderStream, EncoderStream
+
+
+class Codes(NamedTuple):
+    """codes: int64 [C, K, T], coarse first, one row per channel; sample_rate and num_samples of the wav they came from."""
+
+    codes: np.ndarray
+    sample_rate: int
+    num_samples: int
+
+
+class Codec:
+    """A model with the verbs encode, decode and their streams. Made by `load`.
+
+    sample_rate, frame_rate: Hz. hop_length, pre_skip, latency: samples at `sample_rate`. codebook_sizes: one per level.
+    model_digest names all weights, decoder_digest what decoding needs.
+    """
+
+    def __init__(self, model: ModelFile, threads: int | None) -> None:
+        try:
+            signal = model.metadata["signal"]
+            self.name = model.name
+            self.sample_rate = int(signal["sample_rate"])
+            self.hop_length = int(signal["hop_length"])
+            self.pre_skip = int(signal["pre_skip"])
+            self.codebook_sizes = tuple(map(int, signal["codebook_sizes"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{model.path}: its metadata lack or garble {error}; save the model again") from error
+        self.metadata = model.metadata
+        self.model_digest = digest(model.tensors)
+        self.decoder_digest = decoder_digest(model.tensors)
+        self._folder = model.path.parent
+        self._threads = threads
+
+    @property
+    def num_codebooks(self) -> int:
+        return len(self.codebook_sizes)
+
+    @property
+    def frame_rate(self) -> float:
+        return self.sample_rate / self.hop_length
+
+    @property
+    def latency(self) -> int:
+        """Algorithmic latency: a hop to fill, and the delay of the decoder behind it."""
+        return self.hop_length + self.pre_skip
+
+    def bitrate(self, num_codebooks: int | None = None) -> float:
+        """bit/s of one channel with the first `num_codebooks` levels (default all), without framing."""
+        return sum(map(code_width, self.codebook_sizes[: self.check_levels(num_codebooks)])) * self.frame_rate
+
+    def levels(self, bitrate: float) -> int:
+        """The most levels that fit into `bitrate` bit/s per channel. UsageError: not even one does."""
+        rates = [self.bitrate(k) for k in range(1, self.num_codebooks + 1)]
+        fitting = sum(rate <= bitrate * (1 + 1e-9) for rate in rates)
+        if not fitting:
+            possible = ", ".join(f"{rate / 1000:g}" for rate in rates)
+            raise UsageError(f"{bitrate / 1000:g} kbit/s is too low for {self.name}; it has {possible} kbit/s")
+        return fitting
+
+    def check_levels(self, num_codebooks: int | None) -> int:
+        """`num_codebooks`, all for None. UsageError: outside 1..K."""
+        if num_codebooks is None:
+            return self.num_codebooks
+        if not 1 <= num_codebooks <= self.num_codebooks:
+            raise UsageError(f"{num_codebooks} codebooks asked of {self.name}; it has 1 to {self.num_codebooks}")
+        return int(num_codebooks)
+
+    @cached_property
+    def encoder(self) -> Graph:
+        """wav [B, T, hop], state -> codes [B, K, T], state."""
+        return Graph(self._folder / "encoder.onnx", self._threads)
+
+    @cached_property
+    def decoder(self) -> Graph:
+        """codes [B, k, T], state -> wav [B, T, hop], state; `pre_skip` samples late."""
+        return Graph(self._folder / "decoder.onnx", self._threads)
+
+    def encoder_stream(
+        self, sample_rate: int | None = None, channels: int = 1, num_codebooks: int | None = None
+    ) -> EncoderStream:
+        """A stream that takes wav at `sample_rate` (default the codec's) as it comes and gives codes."""
+        rate = check_sample_rate(sample_rate or self.sample_rate)
+        return EncoderStream(self, rate, channels, self.check_levels(num_codebooks))
+
+    def decoder_stream(self, sample_rate: int | None = None, channels: int = 1) -> DecoderStream:
+        """A stream that takes codes as they come and gives wav at `sample_rate` (default the codec's)."""
+        return DecoderStream(self, check_sample_rate(sample_rate or self.sample_rate), channels)
+
+    def encode(self, wav: np.ndarray, sample_rate: int, num_codebooks: int | None = None) -> Codes:
+        """Codes of wav [C, N] or [N] at `sample_rate` Hz; each channel is coded alone. Beyond [-1, 1] it is clipped."""
+        wav = validate(wav, sample_rate)
+        stream = self.encoder_stream(sample_rate, len(wav), num_codebooks)
+        codes = np.concatenate([stream.push(wav), stream.flush()], axis=-1)
+        return Codes(codes, sample_rate, wav.shape[1])
+
+    def decode(self, codes: Codes) -> np.ndarray:
+        """wav float32 [C, N] of `codes`, at the rate and of the length of the wav they came from."""
+        stream = self.decoder_stream(codes.sample_rate, len(codes.codes))
+        wav = np.concatenate([stream.push(codes.codes), stream.flush()], axis=-1)
+        return wav[:, : codes.num_samples]
+
+
+def load(name_or_path: str = DEFAULT, threads: int | None = None) -> Codec:
+    """The codec of a shipped model, or of a folder made by `kvant export`. `threads`: of onnxruntime; None = all cores.
+
+    ModelError: no such model, or its files are damaged.
+    """
+    return Codec(read_model_file(Path(find(str(name_or_path))) / WEIGHTS), threads)

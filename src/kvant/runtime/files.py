@@ -1,0 +1,202 @@
+"""Audio to `.kvt` bytes and back: a wav file and its stream meet here. Memory is constant, whatever the length."""
+
+import io
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from typing import BinaryIO, NamedTuple, Protocol
+
+import numpy as np
+
+from kvant.audio import AudioSource, output_length, validate
+from kvant.bitstream import Header, Layout, Reader, Writer
+from kvant.bitstream.errors import InvalidHeader
+from kvant.bitstream.reader import Damage
+from kvant.errors import ModelError, UsageError
+from kvant.runtime.codec import Codec, load
+from kvant.runtime.models import DEFAULT, available
+
+BLOCK_SECONDS = 2
+LONGEST_GAP_SECONDS = 60
+"""Silence put in place of lost frames is at most this long: the frame number of a hostile block could ask for a year."""
+
+Progress = Callable[[int], None]
+"""Called with the samples done so far, per channel at the source's rate."""
+
+
+class Sink(Protocol):
+    """Where decoded audio goes, such as `kvant.audio.AudioSink`."""
+
+    def write(self, block: np.ndarray) -> None: ...
+
+
+class DecodeReport(NamedTuple):
+    """damage: what was wrong and skipped. lost_frames: replaced by silence. complete: nothing is missing."""
+
+    damage: list[Damage]
+    lost_frames: int
+    complete: bool
+
+
+def header_for(codec: Codec, sample_rate: int, channels: int, num_samples: int | None) -> Header:
+    """The header of a stream: a stereo file is two streams of a mono model, and says so."""
+    if channels * codec.num_codebooks > 64:
+        most = 64 // codec.num_codebooks
+        raise UsageError(f"{channels} channels; a stream of {codec.name} holds at most {most}: split the file")
+    return Header(
+        model_id=codec.name,
+        decoder_digest=codec.decoder_digest,
+        encoder_digest=codec.model_digest,
+        codec_rate=codec.sample_rate,
+        source_rate=sample_rate,
+        channels=channels,
+        layout=Layout.NATIVE if channels == 1 else Layout.STREAMS,
+        num_samples=num_samples,
+        hop_length=codec.hop_length,
+        pre_skip=codec.pre_skip,
+        codebook_sizes=tuple(np.repeat(codec.codebook_sizes, channels).tolist()),
+    )
+
+
+def codec_for(header: Header, name_or_path: str | None = None) -> Codec:
+    """The model that decodes a stream: by name or path, else the shipped one with the digest the stream names.
+
+    ModelError shows both digests when the given model is another; InvalidHeader when the stream contradicts its model.
+    """
+    if name_or_path is not None:
+        candidates = [load(name_or_path)]
+    else:
+        candidates = [load(name) for name in available()]
+    for codec in candidates:
+        if codec.decoder_digest == header.decoder_digest:
+            expected = header_for(codec, header.source_rate, header.channels, None)
+            described = ("codec_rate", "hop_length", "pre_skip", "layout", "codebook_sizes")
+            if any(getattr(header, name) != getattr(expected, name) for name in described):
+                raise InvalidHeader(f"the header names {codec.name} but describes another model; the stream is forged")
+            return codec
+    found = "; ".join(f"{codec.name} has {codec.decoder_digest.hex()[:16]}" for codec in candidates) or "no model here"
+    raise ModelError(
+        f"the stream was made with {header.model_id!r}, decoder {header.decoder_digest.hex()[:16]}; {found}. "
+        "Give the folder of that model with -m"
+    )
+
+
+def encode_file(
+    source: AudioSource,
+    sink: BinaryIO,
+    codec: Codec,
+    num_codebooks: int | None = None,
+    live: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """Encode `source` into `sink` as it is read. `live`: every frame is a block of its own, sent at once."""
+    header = header_for(codec, source.sample_rate, source.channels, source.num_samples)
+    stream = codec.encoder_stream(source.sample_rate, source.channels, num_codebooks)
+    done = 0
+    with_size = max(1, BLOCK_SECONDS * source.sample_rate)
+    writer = Writer(sink, header, block_frames=1 if live else None)
+    for block in source.blocks(with_size):
+        writer.write(slots(stream.push(block)))
+        done += block.shape[1]
+        if progress:
+            progress(done)
+    writer.write(slots(stream.flush()))
+    writer.close(num_samples=done)
+
+
+def decode_file(
+    reader: Reader,
+    make_sink: Callable[[int, int], AbstractContextManager[Sink]],
+    codec: Codec,
+    progress: Progress | None = None,
+) -> DecodeReport:
+    """Decode a stream into `make_sink(sample_rate, channels)`: everything that is whole, silence for lost frames."""
+    header = reader.header
+    stream = codec.decoder_stream(header.source_rate, header.channels)
+    # The last frames reach past the end of the original, which an END yet to come may be the first to tell.
+    held = output_length(codec.hop_length + codec.pre_skip, codec.sample_rate, header.source_rate) + 1
+    waiting = np.zeros((header.channels, 0), np.float32)
+    due = done = 0
+    longest_gap = round(LONGEST_GAP_SECONDS * codec.frame_rate)
+    with make_sink(header.source_rate, header.channels) as sink:
+
+        def emit(wav: np.ndarray, hold: int) -> np.ndarray:
+            nonlocal done
+            ready = max(0, wav.shape[1] - hold)
+            sink.write(wav[:, :ready])
+            done += ready
+            if progress:
+                progress(done)
+            return wav[:, ready:]
+
+        for block in reader:
+            if block.start > due:
+                waiting = np.concatenate([waiting, stream.skip(min(block.start - due, longest_gap))], axis=1)
+            due = block.start + block.codes.shape[1]
+            wav = stream.push(channels(block.codes, header.channels))
+            waiting = emit(np.concatenate([waiting, wav], axis=1), held)
+        waiting = np.concatenate([waiting, stream.flush()], axis=1)
+        if reader.num_samples is not None:
+            waiting = waiting[:, : max(0, reader.num_samples - done)]
+        emit(waiting, 0)
+    return DecodeReport(reader.damage, reader.lost_frames, reader.complete)
+
+
+def slots(codes: np.ndarray) -> np.ndarray:
+    """Codes [C, K, T] as the slots of a frame [K * C, T]: level by level, in each level channel by channel."""
+    return codes.transpose(1, 0, 2).reshape(-1, codes.shape[-1])
+
+
+def channels(frame_slots: np.ndarray, num_channels: int) -> np.ndarray:
+    """Inverse of `slots`: [k * C, T] -> [C, k, T]."""
+    return frame_slots.reshape(-1, num_channels, frame_slots.shape[-1]).transpose(1, 0, 2)
+
+
+@lru_cache(maxsize=4)
+def _loaded(name_or_path: str) -> Codec:
+    return load(name_or_path)
+
+
+def compress(
+    wav: np.ndarray,
+    sample_rate: int,
+    bitrate: float | None = None,
+    num_codebooks: int | None = None,
+    model: str = DEFAULT,
+) -> bytes:
+    """`.kvt` bytes of wav [C, N] or [N], at `bitrate` bit/s per channel or with `num_codebooks` levels (default all)."""
+    if bitrate is not None and num_codebooks is not None:
+        raise UsageError("give bitrate or num_codebooks, not both")
+    codec = _loaded(str(model))
+    levels = num_codebooks if bitrate is None else codec.levels(bitrate)
+    wav = validate(wav, sample_rate)
+    codes = codec.encode(wav, sample_rate, levels)
+    sink = io.BytesIO()
+    writer = Writer(sink, header_for(codec, sample_rate, len(wav), wav.shape[1]))
+    writer.write(slots(codes.codes))
+    writer.close(num_samples=wav.shape[1])
+    return sink.getvalue()
+
+
+class _Memory:
+    """A sink that keeps the blocks."""
+
+    def __init__(self) -> None:
+        self.blocks: list[np.ndarray] = []
+
+    def write(self, block: np.ndarray) -> None:
+        self.blocks.append(block)
+
+    def __enter__(self) -> "_Memory":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+
+def decompress(data: bytes, model: str | None = None) -> tuple[np.ndarray, int]:
+    """wav float32 [C, N] and its sample rate, of `.kvt` bytes. BitstreamError: damage; ModelError: another model."""
+    reader = Reader(io.BytesIO(data), strict=True)
+    memory = _Memory()
+    decode_file(reader, lambda rate, channels: memory, codec_for(reader.header, model))
+    return np.concatenate(memory.blocks, axis=1), reader.header.source_rate

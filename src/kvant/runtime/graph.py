@@ -1,0 +1,37 @@
+"""One ONNX step function: a block and a state in, a block and the next state out."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from kvant.errors import ModelError
+
+State = tuple[np.ndarray, ...]
+
+
+class Graph:
+    """A graph of `kvant.export` whose first input and output are the blocks and the others the state, zeros at first."""
+
+    def __init__(self, path: Path, threads: int | None) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or 0
+        options.log_severity_level = 3
+        # Threads that spin while waiting slow everything else on the machine down, and here gain little.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own exceptions share no other base
+            raise ModelError(f"{path}: onnxruntime cannot load this graph ({error}); export the model again") from error
+        self._inputs = [entry.name for entry in self._session.get_inputs()]
+        kinds = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
+        self._state = [(entry.shape[1:], kinds[entry.type]) for entry in self._session.get_inputs()[1:]]
+
+    def initial_state(self, batch: int) -> State:
+        """The state before the first frame of `batch` streams."""
+        return tuple(np.zeros((batch, *shape), kind) for shape, kind in self._state)
+
+    def step(self, block: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        """Run one block; keep the returned state for the next."""
+        block, *following = self._session.run(None, dict(zip(self._inputs, (block, *state), strict=True)))
+        return block, tuple(following)

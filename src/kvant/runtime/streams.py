@@ -1,0 +1,111 @@
+"""Wav to codes and codes to wav as they come: resampling, filling of hops, state and delay in one place each."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kvant.audio import Resampler, clip
+from kvant.errors import UsageError
+
+if TYPE_CHECKING:
+    from kvant.runtime.codec import Codec
+
+MAX_FRAMES = 256
+"""Frames per run of a graph: what bounds memory, whatever is pushed at once."""
+
+
+class EncoderStream:
+    """`push` wav [C, n] in any amounts, get the codes [C, K, t] of the frames they fill; `flush` gives the rest.
+
+    N samples in all (at the codec's rate) make ceil((N + pre_skip) / hop_length) frames; none make none.
+    """
+
+    def __init__(self, codec: "Codec", sample_rate: int, channels: int, num_codebooks: int) -> None:
+        self._codec = codec
+        self._channels = channels
+        self._num_codebooks = num_codebooks
+        self._resampler = Resampler(sample_rate, codec.sample_rate, channels)
+        self._waiting = np.zeros((channels, 0), np.float32)
+        self._state = codec.encoder.initial_state(channels)
+        self._started = False
+
+    def push(self, wav: np.ndarray) -> np.ndarray:
+        """Codes int64 [C, K, t] of the frames that `wav` float [C, n] completes; t may be 0."""
+        self._started |= wav.shape[-1] > 0
+        return self._encode(self._resampler.push(wav))
+
+    def flush(self) -> np.ndarray:
+        """The remaining codes; the stream is then as new."""
+        if not self._started:
+            return self._encode(self._waiting[:, :0])
+        tail = self._resampler.flush()
+        filled = self._waiting.shape[1] + tail.shape[1] + self._codec.pre_skip
+        silence = self._codec.pre_skip + -filled % self._codec.hop_length
+        codes = self._encode(np.pad(tail, ((0, 0), (0, silence))))
+        self._state = self._codec.encoder.initial_state(self._channels)
+        self._started = False
+        return codes
+
+    def _encode(self, wav: np.ndarray) -> np.ndarray:
+        hop = self._codec.hop_length
+        wav = np.concatenate([self._waiting, clip(wav)], axis=1)
+        whole = wav.shape[1] // hop * hop
+        self._waiting = wav[:, whole:]
+        hops = wav[:, :whole].reshape(self._channels, -1, hop)
+        codes = [np.zeros((self._channels, self._num_codebooks, 0), np.int64)]
+        for start in range(0, hops.shape[1], MAX_FRAMES):
+            block, self._state = self._codec.encoder.step(hops[:, start : start + MAX_FRAMES], self._state)
+            codes.append(block[:, : self._num_codebooks])
+        return np.concatenate(codes, axis=-1)
+
+
+class DecoderStream:
+    """`push` codes [C, k, t] in any amounts, get the wav [C, n] they complete; `flush` gives what resampling held back.
+
+    The codec's delay is removed: the first sample out is the first sample of the original. The last frames may hold
+    up to a hop of silence past its end, for the caller to cut.
+    """
+
+    def __init__(self, codec: "Codec", sample_rate: int, channels: int) -> None:
+        self._codec = codec
+        self._channels = channels
+        self._resampler = Resampler(codec.sample_rate, sample_rate, channels)
+        self._state = codec.decoder.initial_state(channels)
+        self._to_skip = codec.pre_skip
+
+    def push(self, codes: np.ndarray) -> np.ndarray:
+        """wav float32 [C, n] at the stream's rate. UsageError: codes that are not [C, k, t] or not in their codebooks."""
+        self._check(codes)
+        wavs = [np.zeros((self._channels, 0), np.float32)]
+        for start in range(0, codes.shape[-1], MAX_FRAMES):
+            part = codes[..., start : start + MAX_FRAMES].astype(np.int64)
+            hops, self._state = self._codec.decoder.step(part, self._state)
+            wavs.append(self._emit(hops.reshape(self._channels, -1)))
+        return np.concatenate(wavs, axis=1)
+
+    def skip(self, num_frames: int) -> np.ndarray:
+        """Silence in place of frames that are lost; decoding starts afresh behind them."""
+        self._state = self._codec.decoder.initial_state(self._channels)
+        return self._emit(np.zeros((self._channels, num_frames * self._codec.hop_length), np.float32))
+
+    def flush(self) -> np.ndarray:
+        """The remaining wav; the stream is then as new."""
+        self._state = self._codec.decoder.initial_state(self._channels)
+        self._to_skip = self._codec.pre_skip
+        return self._resampler.flush()
+
+    def _emit(self, wav: np.ndarray) -> np.ndarray:
+        skipped = min(self._to_skip, wav.shape[1])
+        self._to_skip -= skipped
+        return self._resampler.push(wav[:, skipped:])
+
+    def _check(self, codes: np.ndarray) -> None:
+        sizes = self._codec.codebook_sizes
+        if codes.ndim != 3 or len(codes) != self._channels or not 1 <= codes.shape[1] <= len(sizes):
+            wanted = f"[{self._channels}, 1..{len(sizes)}, T]"
+            raise UsageError(f"codes of shape {list(codes.shape)}; expected integers {wanted}")
+        if codes.dtype.kind not in "iu":
+            raise UsageError(f"codes of type {codes.dtype}; expected integers")
+        limits = np.array(sizes[: codes.shape[1]])[:, None]
+        if codes.size and (codes.min() < 0 or (codes >= limits).any()):
+            raise UsageError(f"codes from {codes.min()} to {codes.max()}; codebooks have {sizes[0]} entries")
