@@ -75,11 +75,15 @@ class Codec(nn.Module):
     @torch.inference_mode()
     def encode(self, wav: Tensor, num_codebooks: int | None = None) -> Tensor:
         """Codes int64 [B, K, T] of wav [B, 1, N]. In a batch, the first num_frames(n) of a shorter item are its own."""
+        if wav.shape[-1] == 0:
+            return torch.zeros(len(wav), num_codebooks or self.num_codebooks, 0, dtype=torch.int64, device=wav.device)
         return self.quantizer.encode(self.encoder(self.pad(wav)), num_codebooks)
 
     @torch.inference_mode()
     def decode(self, codes: Tensor, num_samples: int | None = None) -> Tensor:
         """wav [B, 1, N] of codes [B, k, T]; N is `num_samples`, or all that the frames hold."""
+        if codes.shape[-1] == 0:
+            return torch.zeros(len(codes), 1, 0, device=codes.device)
         longest = max(codes.shape[-1] * self.hop_length - self.pre_skip, 0)
         return self.trim(self.decoder(self.quantizer.decode(codes)), longest if num_samples is None else num_samples)
 

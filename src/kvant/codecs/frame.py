@@ -3,7 +3,7 @@
 Signal      24 kHz mono, window 640, hop 320: 75 frames/s, latency 640 samples (26.7 ms), no look-ahead
 Encoder     lapped transform -> compressed MDCT bins and band levels -> KLT to 64 dimensions
             + causal ConvNeXt over compressed spectra, starting at zero
-Quantizer   8 residual levels x 1024 vectors of 64 dimensions: 0.75 kbit/s a level, 0.75 / 1.5 / 3 / 6 with 1 / 2 / 4 / 8
+Quantizer   8 residual levels x 1024 vectors of 64 dimensions: 0.75 kbit/s a level, 0.75 / 1.5 / 3 / 6 with 1, 2, 4, 8
 Decoder     KLT transposed -> coefficients and band levels -> noise filling -> inverse lapped transform
             x log gains + refinement by a causal ConvNeXt over latents, starting at zero
 Cost        under 700 MFLOPS, under 300 of them to decode: within the LRAC 2025 challenge, track 1
@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 
 from kvant.codec import Codec
 from kvant.decoders.frame import FrameDecoder
-from kvant.encoders.frame import ContextConfig, FrameEncoder
+from kvant.encoders.frame import FrameEncoder
+from kvant.layers.context import ContextConfig
 from kvant.layers.spectral_features import FeatureConfig
 from kvant.quantizers.codebook import EMACodebook
 from kvant.quantizers.gradients import straight_through

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kvant.encoders.frame import ContextConfig, context_stack
+from kvant.layers.context import ContextConfig, context_stack
 from kvant.layers.conv import CausalConv1d
 from kvant.layers.klt import InverseKLT
 from kvant.layers.lapped import LappedSynthesis

@@ -1,31 +1,14 @@
 """The frame encoder: a classical transform coder's features, plus a network over past context that starts at zero."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
-from kvant.layers.compression import compress
-from kvant.layers.convnext import ConvNeXtBlock
+from kvant.layers.context import ContextConfig, context_stack
 from kvant.layers.klt import KLT
 from kvant.layers.lapped import LappedAnalysis
 from kvant.layers.spectral_features import FeatureConfig, SpectralFeatures
 from kvant.protocols import State
-from kvant.streaming import Causal, Chain
-
-
-@dataclass(frozen=True)
-class ContextConfig:
-    """A stack of causal ConvNeXt blocks: width, hidden width, and one dilation a block."""
-
-    channels: int = 256
-    hidden: int = 768
-    dilations: tuple[int, ...] = (1, 1, 2, 2)
-
-
-def context_stack(config: ContextConfig) -> Chain:
-    """[B, channels, T] -> [B, channels, T]: the blocks of `config` in a row."""
-    return Chain(*(ConvNeXtBlock(config.channels, config.hidden, dilation=d) for d in config.dilations))
+from kvant.streaming import Causal
 
 
 class FrameEncoder(Causal):

@@ -1,1 +1,1 @@
-"""What papers share: causal convolutions, ConvNeXt blocks, lapped transforms, the KLT, spectral compression."""
+"""What papers share: causal convolutions, ConvNeXt blocks, lapped and Fourier transforms, the KLT, compression."""

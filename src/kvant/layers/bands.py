@@ -1,5 +1,6 @@
 """Bands of hearing: bins of a spectrum grouped at equal steps of the ERB-rate scale (Glasberg and Moore, 1990)."""
 
+import itertools
 import math
 
 import torch
@@ -7,7 +8,7 @@ from torch import Tensor, nn
 
 
 def band_edges(num_bins: int, num_bands: int, nyquist: float) -> list[int]:
-    """num_bands + 1 bin indices from 0 to num_bins, equally spaced in 21.4 log10(1 + f/229), two bins at least apart."""
+    """num_bands + 1 bin indices, 0 to num_bins, at equal steps of 21.4 log10(1 + f/229), at least two bins apart."""
     top = math.log10(1 + nyquist / 229)
     edges = [0]
     for band in range(1, num_bands):
@@ -23,7 +24,7 @@ class Bands(nn.Module):
         super().__init__()
         edges = band_edges(num_bins, num_bands, nyquist)
         members = torch.zeros(num_bins, num_bands)
-        for band, (low, high) in enumerate(zip(edges[:-1], edges[1:])):
+        for band, (low, high) in enumerate(itertools.pairwise(edges)):
             members[low:high, band] = 1
         self.register_buffer("members", members, persistent=False)
 

@@ -16,7 +16,7 @@ r for time reversal, X = DCT4(-c_r - d, a - b_r) and Y = DST4(c_r - d, a + b_r),
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from kvant.protocols import State
 from kvant.streaming import Causal

@@ -1,7 +1,7 @@
 """A noise carrier that every machine and every engine agrees on: a table, and a frame counter as state."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from kvant.protocols import State
 from kvant.streaming import Causal

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from kvant.protocols import Codebook, GradientEstimator, Quantized, Remedy
+from kvant.quantizers.distributed import sum_over_ranks
 from kvant.quantizers.gradients import rotation_trick
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
 
@@ -20,7 +21,8 @@ def quantize_level(
     their share, so that a level used by half the batch weighs half. `commitment` is |z - sg(q)|^2, eq. 3.
     """
     chosen = latents[active].reshape(-1, latents.shape[-1])
-    learn = training and len(chosen) > 0
+    # Ranks decide together: remedies and updates meet in collectives, also from a rank none of whose items are active.
+    learn = training and bool(sum_over_ranks(active.sum()) > 0)
     if learn:
         for remedy in remedies:
             remedy(codebook, chosen.detach())

@@ -30,7 +30,7 @@ class Codec:
     model_digest names all weights, decoder_digest what decoding needs.
     """
 
-    def __init__(self, model: ModelFile, threads: int | None) -> None:
+    def __init__(self, model: ModelFile, threads: int) -> None:
         try:
             signal = model.metadata["signal"]
             self.name = model.name
@@ -115,8 +115,11 @@ class Codec:
         return wav[:, : codes.num_samples]
 
 
-def load(name_or_path: str = DEFAULT, threads: int | None = None) -> Codec:
-    """The codec of a shipped model, or of a folder made by `kvant export`. `threads`: of onnxruntime; None = all cores.
+def load(name_or_path: str = DEFAULT, threads: int = 1) -> Codec:
+    """The codec of a shipped model, or of a folder made by `kvant export`.
+
+    `threads`: of onnxruntime. One is the default: single frames are too small to share, and a stream is not held up
+    by whatever else the other cores do.
 
     ModelError: no such model, or its files are damaged.
     """

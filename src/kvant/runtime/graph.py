@@ -13,9 +13,9 @@ State = tuple[np.ndarray, ...]
 class Graph:
     """A graph of `kvant.export` whose first input and output are the blocks and the others the state, zeros at first."""
 
-    def __init__(self, path: Path, threads: int | None) -> None:
+    def __init__(self, path: Path, threads: int) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
+        options.intra_op_num_threads = threads
         options.log_severity_level = 3
         # Threads that spin while waiting slow everything else on the machine down, and here gain little.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")

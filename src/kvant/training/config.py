@@ -13,7 +13,7 @@ class LossWeights:
     mel: float = 5.0
     loudness: float = 40.0
     complex_stft: float = 20.0
-    commitment: float = 1.0
+    commitment: float = 4.0
     codebook: float = 1.0
 
 
@@ -21,16 +21,18 @@ class LossWeights:
 class OptimConfig:
     """AdamW with linear warm-up, cosine decay to `final` of the peak, gradient clipping, and an average of weights.
 
-    `transform_scale` multiplies the learning rate of the KLT matrices, which start at their solution.
+    `transform_scale` multiplies the learning rate of the KLT matrices, which start at their solution; `encoder_scale`
+    that of the encoder's network, whose latents must not run away from the codebooks that follow them.
     """
 
-    learning_rate: float = 6e-4
+    learning_rate: float = 8e-4
     final: float = 0.01
     warmup_steps: int = 300
     betas: tuple[float, float] = (0.8, 0.99)
     weight_decay: float = 1e-3
     max_gradient_norm: float = 1.0
     transform_scale: float = 0.1
+    encoder_scale: float = 0.3
     average_decay: float = 0.999
 
 

@@ -30,15 +30,15 @@ def learning_rate(step: int, steps: int, optim: OptimConfig) -> float:
 
 
 def make_optimizer(codec: Codec, optim: OptimConfig) -> torch.optim.AdamW:
-    """AdamW in three groups: KLT matrices slowly, codebooks and all vectors without decay, matrices with it."""
-    groups: dict[str, list[torch.nn.Parameter]] = {"transform": [], "plain": [], "matrix": []}
+    """AdamW with a learning rate by part; vectors, KLT matrices and codebooks without weight decay."""
+    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for name, parameter in codec.named_parameters():
-        plain = parameter.ndim < 2 or "codebooks" in name
-        groups["transform" if "klt" in name else "plain" if plain else "matrix"].append(parameter)
-    scales = {"transform": optim.transform_scale, "plain": 1.0, "matrix": 1.0}
-    decays = {"transform": 0.0, "plain": 0.0, "matrix": optim.weight_decay}
+        scale = optim.encoder_scale if name.startswith("encoder.") else 1.0
+        scale = optim.transform_scale if ".klt." in name else scale
+        decays = parameter.ndim > 1 and ".klt." not in name and "codebooks" not in name
+        groups.setdefault((scale, optim.weight_decay if decays else 0.0), []).append(parameter)
     return torch.optim.AdamW(
-        [{"params": groups[g], "scale": scales[g], "weight_decay": decays[g]} for g in groups if groups[g]],
+        [{"params": group, "scale": scale, "weight_decay": decay} for (scale, decay), group in groups.items()],
         lr=optim.learning_rate,
         betas=optim.betas,
     )

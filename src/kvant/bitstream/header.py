@@ -1,0 +1,190 @@
+"""The HEADER block: which model, which rates, which codebooks (FORMAT.md, section 4)."""
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+from numbers import Integral
+from typing import Self
+
+from kvant.bitstream.errors import InvalidHeader, UnsupportedVersion
+from kvant.bitstream.fields import Cursor
+from kvant.bitstream.packing import code_width
+from kvant.errors import UsageError
+
+MAJOR, MINOR = 1, 0
+UNKNOWN_SAMPLES = 2**64 - 1
+DIGEST_BYTES = 32
+_NO_TABLES = bytes(DIGEST_BYTES)
+_SIGNAL = struct.Struct("<IIBBQII")  # codec_rate, source_rate, channels, layout, num_samples, hop_length, pre_skip
+_CODING = struct.Struct("<IB32sB")  # reset_interval, packing, table digest, numeric profile
+_TLV = struct.Struct("<BH")  # tag, length
+
+_RANGES = {
+    "codec_rate": (1_000, 768_000),
+    "source_rate": (1_000, 768_000),
+    "channels": (1, 64),
+    "hop_length": (1, 2**20),
+    "pre_skip": (0, 2**32 - 1),
+    "reset_interval": (0, 2**32 - 1),
+}
+
+
+class Layout(IntEnum):
+    """How the channels of the audio share the slots of a frame."""
+
+    NATIVE = 0
+    """The model's own channels; of a mono model, mono."""
+    STREAMS = 1
+    """`channels` independent streams of a mono model: slot = level * channels + channel, so that dropping trailing
+    slots lowers the rate of all channels."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a reader must know before the first frame (FORMAT.md, section 4). `UsageError` for values outside the caps.
+
+    The digests are SHA-256, 32 bytes; rates are in Hz. `num_samples`: per channel at `source_rate`, None = unknown, see
+    END. `hop_length` and `pre_skip` (decoded samples to drop at the start): samples at `codec_rate`. `codebook_sizes`:
+    one per slot, coarse first. `strides`: latent frames that a code of each slot spans (SNAC's vq_strides), all 1 if
+    not given. `reset_interval`: frames after which the codec starts afresh, 0 = never.
+    """
+
+    model_id: str
+    decoder_digest: bytes
+    encoder_digest: bytes
+    codec_rate: int
+    source_rate: int
+    channels: int
+    layout: Layout
+    num_samples: int | None
+    hop_length: int
+    pre_skip: int
+    codebook_sizes: tuple[int, ...]
+    strides: tuple[int, ...] = ()
+    reset_interval: int = 0
+
+    def __post_init__(self) -> None:
+        for name, (lowest, highest) in _RANGES.items():
+            _check_range(name, getattr(self, name), lowest, highest)
+        _check_range("number of codebooks", len(self.codebook_sizes), 1, 64)
+        for size in self.codebook_sizes:
+            _check_range("codebook size", size, 1, 2**24)
+        strides = tuple(self.strides) or (1,) * len(self.codebook_sizes)
+        for stride in strides:
+            _check_range("stride", stride, 1, 255)
+        if self.num_samples is not None:
+            _check_range("num_samples", self.num_samples, 0, UNKNOWN_SAMPLES - 1)
+        if len(strides) != len(self.codebook_sizes):
+            raise UsageError(f"{len(strides)} strides for {len(self.codebook_sizes)} codebooks; give one each")
+        if len(self.decoder_digest) != DIGEST_BYTES or len(self.encoder_digest) != DIGEST_BYTES:
+            raise UsageError(f"a digest must be {DIGEST_BYTES} bytes")
+        if not 1 <= len(self.model_id.encode()) <= 128 or any(map(_is_control, self.model_id)):
+            raise UsageError(f"model_id {self.model_id!r} must be 1 to 128 bytes of UTF-8 without control characters")
+        if self.layout not in list(Layout):
+            raise UsageError(f"layout {self.layout} is not one of {[int(layout) for layout in Layout]}")
+        # what was given as lists, numpy integers or a plain 0 or 1
+        object.__setattr__(self, "codebook_sizes", tuple(map(int, self.codebook_sizes)))
+        object.__setattr__(self, "strides", tuple(map(int, strides)))
+        object.__setattr__(self, "layout", Layout(self.layout))
+        self.check_num_codebooks(len(self.codebook_sizes))
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second, Hz."""
+        return self.codec_rate / self.hop_length
+
+    def check_num_codebooks(self, num_codebooks: int) -> None:
+        """`UsageError` unless a frame may hold `num_codebooks` slots: 1 to K, in STREAMS equally many per channel."""
+        step = self.channels if self.layout == Layout.STREAMS else 1
+        if not 1 <= num_codebooks <= len(self.codebook_sizes) or num_codebooks % step:
+            which = f"a multiple of {step} channels " if step > 1 else ""
+            raise UsageError(f"{num_codebooks} codebooks; must be {which}from 1 to {len(self.codebook_sizes)}")
+
+    def bits_per_frame(self, num_codebooks: int | None = None) -> int:
+        """Bits of the codes of one frame, of its first `num_codebooks` slots if given."""
+        if num_codebooks is not None:
+            self.check_num_codebooks(num_codebooks)
+        return sum(map(code_width, self.codebook_sizes[:num_codebooks]))
+
+    def bitrate(self, num_codebooks: int | None = None) -> float:
+        """Rate of the codes in bit/s, without padding and framing."""
+        return self.bits_per_frame(num_codebooks) * self.frame_rate
+
+    def to_bytes(self) -> bytes:
+        """The payload of the HEADER block."""
+        model_id = self.model_id.encode()
+        num_samples = UNKNOWN_SAMPLES if self.num_samples is None else self.num_samples
+        return b"".join(
+            [
+                bytes([MAJOR, MINOR]),
+                self.decoder_digest,
+                self.encoder_digest,
+                bytes([len(model_id)]),
+                model_id,
+                _SIGNAL.pack(
+                    self.codec_rate,
+                    self.source_rate,
+                    self.channels,
+                    self.layout,
+                    num_samples,
+                    self.hop_length,
+                    self.pre_skip,
+                ),
+                bytes([len(self.codebook_sizes)]),
+                # size - 1, so that 2^24 fits
+                *((size - 1).to_bytes(3, "little") + bytes([s]) for size, s in zip(self.codebook_sizes, self.strides)),
+                _CODING.pack(self.reset_interval, 0, _NO_TABLES, 0),
+            ]
+        )
+
+    @classmethod
+    def from_bytes(cls, payload: bytes) -> Self:
+        """Inverse of `to_bytes`; extensions of later minor versions are skipped if they allow it.
+
+        Raises `UnsupportedVersion`, `InvalidHeader` (a field outside its cap) or `Damaged` (ends too early).
+        """
+        cursor = Cursor(payload)
+        major, minor = cursor.take(2)
+        if major != MAJOR:
+            raise UnsupportedVersion(f"stream is version {major}.{minor}, this reader knows {MAJOR}; update kvant")
+        decoder_digest, encoder_digest = cursor.take(DIGEST_BYTES), cursor.take(DIGEST_BYTES)
+        name = cursor.take(cursor.byte())
+        codec_rate, source_rate, channels, layout, num_samples, hop_length, pre_skip = _SIGNAL.unpack(
+            cursor.take(_SIGNAL.size)
+        )
+        slots = [cursor.take(4) for _ in range(cursor.byte())]
+        reset_interval, packing, tables, profile = _CODING.unpack(cursor.take(_CODING.size))
+        if packing or profile or tables != _NO_TABLES:
+            raise UnsupportedVersion(f"stream uses packing {packing}, which this reader does not know; update kvant")
+        while cursor.remaining:
+            tag, length = _TLV.unpack(cursor.take(_TLV.size))
+            cursor.take(length)
+            if tag < 0x80:
+                raise UnsupportedVersion(f"stream {major}.{minor} needs header extension {tag}; update kvant")
+        try:
+            return cls(
+                model_id=name.decode(),
+                decoder_digest=decoder_digest,
+                encoder_digest=encoder_digest,
+                codec_rate=codec_rate,
+                source_rate=source_rate,
+                channels=channels,
+                layout=layout,
+                num_samples=None if num_samples == UNKNOWN_SAMPLES else num_samples,
+                hop_length=hop_length,
+                pre_skip=pre_skip,
+                codebook_sizes=tuple(1 + int.from_bytes(slot[:3], "little") for slot in slots),
+                strides=tuple(slot[3] for slot in slots),
+                reset_interval=reset_interval,
+            )
+        except ValueError as error:  # UsageError or UnicodeDecodeError
+            raise InvalidHeader(f"HEADER is not usable: {error}") from error
+
+
+def _is_control(character: str) -> bool:
+    return character < " " or "\x7f" <= character <= "\x9f"
+
+
+def _check_range(name: str, value: int, lowest: int, highest: int) -> None:
+    if not isinstance(value, Integral) or not lowest <= value <= highest:
+        raise UsageError(f"{name} is {value!r}, must be an integer from {lowest} to {highest}")

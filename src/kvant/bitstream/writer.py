@@ -1,0 +1,121 @@
+"""Codes to a stream, as they come: no seeking, no clock, the same bytes however the codes were cut into calls."""
+
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from kvant.bitstream.audio_block import audio_block, layers_bits, max_block_frames
+from kvant.bitstream.container import MAGIC, BlockType, Sink, frame_block
+from kvant.bitstream.end import CodesHash, End
+from kvant.bitstream.header import UNKNOWN_SAMPLES, Header
+from kvant.errors import UsageError
+
+
+class Writer:
+    """Writes `header` at once, a block whenever it is full, and END on `close`. Memory: one block.
+
+    `block_frames`: frames per block; 1 for a live stream, by default about one second. A block also ends where
+    `header.reset_interval` restarts the codec and where the number of codebooks changes. `payload_bits` counts the
+    layers written so far, in bits. As a context manager it closes itself, but after an exception writes nothing more:
+    a stream without END is known to be incomplete.
+    """
+
+    def __init__(self, sink: Sink, header: Header, block_frames: int | None = None) -> None:
+        most = max_block_frames(header)
+        if block_frames is None:
+            block_frames = min(max(1, round(header.frame_rate)), most)
+        if not 1 <= block_frames <= most:
+            raise UsageError(f"block_frames is {block_frames}, must be 1 to {most} with these codebooks")
+        self.header = header
+        self.payload_bits = 0
+        self._sink = sink
+        self._pending = np.empty((len(header.codebook_sizes), block_frames), np.uint32)
+        self._num_pending = 0
+        self._depth = len(header.codebook_sizes)
+        self._start = 0  # number of the first pending frame
+        self._hash = CodesHash()
+        self._closed = False
+        sink.write(MAGIC + frame_block(BlockType.HEADER, 0, header.to_bytes()))
+
+    def write(self, codes: np.ndarray) -> None:
+        """Append the frames of `codes`, integers [K', T] with 1 <= K' <= K and T >= 0.
+
+        Raises `UsageError`, and writes nothing of it, if a code is not in its codebook.
+        """
+        if self._closed:
+            raise UsageError("the writer is closed; open a new one for a new stream")
+        codes = _checked(codes, self.header)
+        num_codebooks, num_frames = codes.shape
+        if self._start + self._num_pending + num_frames > 2**32 - 1:
+            raise UsageError("a stream holds at most 2^32 - 1 frames; close it and begin another")
+        if num_frames and num_codebooks != self._depth:
+            self._flush()
+            self._depth = num_codebooks
+        while codes.shape[1]:
+            room = self._room()
+            part, codes = codes[:, :room], codes[:, room:]
+            self._pending[: self._depth, self._num_pending : self._num_pending + part.shape[1]] = part
+            self._num_pending += part.shape[1]
+            if part.shape[1] == room:
+                self._flush()
+
+    def close(self, num_samples: int | None = None) -> None:
+        """Write what is pending, and END. `num_samples` per channel at the source's rate, if the header lacks it."""
+        if self._closed:
+            return
+        known = self.header.num_samples
+        if num_samples is None:
+            num_samples = known
+        elif known not in (None, num_samples):
+            raise UsageError(f"num_samples is {num_samples}, but the header says {known}")
+        elif not 0 <= num_samples < UNKNOWN_SAMPLES:
+            raise UsageError(f"num_samples is {num_samples}, must be 0 to 2^64 - 2")
+        self._flush()
+        self._sink.write(End(self._start, num_samples, self._hash.digest()).to_block())
+        self._closed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        self._closed = True
+
+    def _room(self) -> int:
+        """Frames that the pending block still takes."""
+        room = self._pending.shape[1] - self._num_pending
+        if interval := self.header.reset_interval:
+            room = min(room, interval - (self._start + self._num_pending) % interval)
+        return room
+
+    def _flush(self) -> None:
+        if not self._num_pending:
+            return
+        codes = self._pending[: self._depth, : self._num_pending]
+        interval = self.header.reset_interval
+        reset = self._start == 0 or (interval > 0 and self._start % interval == 0)
+        self._sink.write(audio_block(self.header, self._start, codes, reset))
+        self._hash.update(codes)
+        self.payload_bits += layers_bits(self.header, codes)
+        self._start += self._num_pending
+        self._num_pending = 0
+
+
+def _checked(codes: np.ndarray, header: Header) -> np.ndarray:
+    codes = np.asarray(codes)
+    if codes.ndim != 2 or not np.issubdtype(codes.dtype, np.integer):
+        raise UsageError(f"codes are {codes.dtype} {list(codes.shape)}, must be integers [codebooks, frames]")
+    header.check_num_codebooks(codes.shape[0])
+    sizes = np.array(header.codebook_sizes[: codes.shape[0]])
+    wrong = np.argwhere((codes < 0) | (codes >= sizes[:, None]))
+    if len(wrong):
+        slot, frame = wrong[0]
+        raise UsageError(
+            f"code {codes[slot, frame]} in slot {slot}, frame {frame} of this call; "
+            f"its codebook has {sizes[slot]} entries"
+        )
+    return codes

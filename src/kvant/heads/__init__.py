@@ -1,0 +1,5 @@
+"""Heads: what a decoder's last hidden frames become, on the way to wav."""
+
+from kvant.heads.istft import ISTFTHead
+
+__all__ = ["ISTFTHead"]

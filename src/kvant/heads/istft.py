@@ -1,0 +1,36 @@
+"""The inverse-STFT head (Siuzdak, 2023, section 3): no upsampling, one spectrum a frame."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from kvant.layers.stft import ISTFT
+from kvant.protocols import State
+from kvant.streaming import Causal
+
+MAX_LOG_MAGNITUDE = math.log(100)
+"""Magnitudes stay below 100, so that one wrong frame early in training cannot blow up the loss."""
+
+
+class ISTFTHead(Causal):
+    """Hidden frames h [B, C, T] -> wav [B, 1, T * hop], `delay` samples late: (m, p) = W h + b, X = exp(m) exp(i p).
+
+    The phase p needs no wrapping: cosine and sine wrap it. Magnitude and phase apart let a loss supervise the magnitude
+    while the phase is still wrong.
+    """
+
+    def __init__(self, channels: int, window_length: int, hop_length: int) -> None:
+        super().__init__()
+        self.istft = ISTFT(window_length, hop_length)
+        self.delay = self.istft.delay
+        self.leave = nn.Linear(channels, 2 * (window_length // 2 + 1))
+
+    def initial_state(self, batch: int) -> State:
+        return self.istft.initial_state(batch)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        log_magnitude, phase = self.leave(x.transpose(1, 2)).chunk(2, dim=-1)
+        magnitude = torch.exp(log_magnitude.clamp(max=MAX_LOG_MAGNITUDE))
+        spectra = torch.cat([magnitude * torch.cos(phase), magnitude * torch.sin(phase)], dim=-1)
+        return self.istft.step(spectra.transpose(1, 2), state)
