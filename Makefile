@@ -1,0 +1,48 @@
+# `make demo` and `make test` set up everything they need in .venv, from Python 3.11 or newer.
+PYTHON ?= python3
+VENV ?= .venv
+# The CPU build is enough for everything here; any torch from 2.6 on will do.
+TORCH ?= torch==2.13.0
+
+.PHONY: demo test lint bench table figure clean
+
+demo: $(VENV)/.core
+	$(VENV)/bin/kvant demo --output demo
+
+test: $(VENV)/.dev lint
+	$(VENV)/bin/python -m pytest
+
+lint: $(VENV)/.dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: $(VENV)/.core
+	$(VENV)/bin/python benchmarks/speed.py
+
+table: $(VENV)/.eval
+	$(VENV)/bin/python recipes/voice_corpus.py corpus/packages corpus/voices-24k
+	$(VENV)/bin/python recipes/evaluate_voice.py --corpus corpus/voices-24k --clips 24 --json docs/voice-24k.json
+
+figure: $(VENV)/.core
+	$(VENV)/bin/kvant demo --output demo
+	cp demo/spectrograms.png docs/spectrograms.png
+
+$(VENV)/.core: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("Kvant needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)/bin/python -m pip install --quiet --editable '.[plot]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	$(VENV)/bin/python -m pip install --quiet '$(TORCH)'
+	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+$(VENV)/.eval: $(VENV)/.core
+	$(VENV)/bin/python -m pip install --quiet --editable '.[eval]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) demo build dist

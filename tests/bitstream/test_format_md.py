@@ -1,0 +1,72 @@
+"""FORMAT.md cannot rot: its example is what the writer writes, its decoder reads what the writer writes."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kvant.bitstream
+from kvant.bitstream import Header, Layout, Writer, read_codes
+
+FORMAT = (Path(kvant.bitstream.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
+
+
+def fenced(language):
+    return re.search(rf"^```{language}\n(.*?)^```$", FORMAT, re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.fixture(scope="module")
+def example():
+    """Bytes of the worked example: the first column of its listing."""
+    return b"".join(bytes.fromhex(line[:48]) for line in fenced("hex").splitlines())
+
+
+@pytest.fixture(scope="module")
+def decode():
+    """The reference decoder."""
+    names = {}
+    exec(compile(fenced("python"), "FORMAT.md", "exec"), names)
+    return names["decode"]
+
+
+def test_the_example_is_what_the_writer_writes(example):
+    header = Header(
+        model_id="tiny",
+        decoder_digest=bytes(range(32)),
+        encoder_digest=bytes(32),
+        codec_rate=24_000,
+        source_rate=48_000,
+        channels=1,
+        layout=Layout.NATIVE,
+        num_samples=None,
+        hop_length=320,
+        pre_skip=0,
+        codebook_sizes=(1024, 1000),
+    )
+    sink = io.BytesIO()
+    writer = Writer(sink, header)
+    writer.write(np.array([[1, 2, 1023], [999, 0, 512]]))
+    writer.close(1_900)
+    assert example == sink.getvalue()
+    assert f"{len(example)} bytes:" in FORMAT
+
+
+def test_the_reference_decoder_reads_the_example(decode, example):
+    assert decode(example) == [[1, 999], [2, 0], [1023, 512]]
+
+
+@pytest.mark.parametrize("sizes", [(1024,) * 8, (1, 2, 3, 1000, 2**24), (2,) * 64])
+def test_the_reference_decoder_agrees_with_the_reader(decode, make_header, make_codes, write, sizes):
+    header = make_header(codebook_sizes=sizes, reset_interval=50)
+    stream = write(header, make_codes(header, 180))
+    assert decode(stream) == read_codes(io.BytesIO(stream))[1].T.tolist()
+
+
+def test_the_reference_decoder_refuses_damage(decode, example):
+    for offset in range(len(example)):
+        damaged = bytearray(example)
+        damaged[offset] ^= 4
+        with pytest.raises((AssertionError, IndexError)):
+            decode(bytes(damaged))

@@ -1,0 +1,78 @@
+"""Streams of released versions: every later release reads them to the same codes. Files are added, never rewritten."""
+
+import hashlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kvant.bitstream import Header, Layout, Writer, read_codes, truncate, verify
+
+HERE = Path(__file__).parent
+
+MONO = Header(
+    model_id="golden-mono",
+    decoder_digest=hashlib.sha256(b"decoder").digest(),
+    encoder_digest=hashlib.sha256(b"encoder").digest(),
+    codec_rate=24_000,
+    source_rate=44_100,
+    channels=1,
+    layout=Layout.NATIVE,
+    num_samples=73_111,
+    hop_length=320,
+    pre_skip=17,
+    codebook_sizes=(1024, 1000, 2, 1, 65_536, 2**24),
+    reset_interval=40,
+)
+STEREO = Header(
+    model_id="golden-stereo-é",
+    decoder_digest=hashlib.sha256(b"decoder").digest(),
+    encoder_digest=bytes(32),
+    codec_rate=24_000,
+    source_rate=48_000,
+    channels=2,
+    layout=Layout.STREAMS,
+    num_samples=None,
+    hop_length=1920,
+    pre_skip=0,
+    codebook_sizes=(4096,) * 8,
+    strides=(4, 4, 2, 2, 1, 1, 1, 1),
+)
+
+# file, header, frames, num_samples told at the end, SHA-256 of the codes as u32 LE, frame by frame
+GOLDEN = [
+    ("mono-1.0.kvt", MONO, 125, None, "25f56eb1f27e44c7d002e2850b761fab1ee3f4faf5919cd4cb214500f82920d7"),
+    ("stereo-1.0.kvt", STEREO, 30, 115_000, "19eed5f42ce6ae003732618098c01a3aea9cac7d58586095375f322e95d0bf5f"),
+]
+
+
+def golden_codes(header, num_frames):
+    """Codes [K, num_frames] by a formula that depends on no random generator; each slot reaches its last entry."""
+    frame = np.arange(num_frames, dtype=np.int64)
+    return np.stack([(size - 1 + (slot + 1) * frame**3) % size for slot, size in enumerate(header.codebook_sizes)])
+
+
+@pytest.mark.parametrize(("name", "header", "num_frames", "num_samples", "codes_hash"), GOLDEN)
+def test_reads_to_the_same_codes(name, header, num_frames, num_samples, codes_hash):
+    stream = (HERE / name).read_bytes()
+    read_header, codes = read_codes(io.BytesIO(stream))
+    assert read_header == header
+    assert np.array_equal(codes, golden_codes(header, num_frames))
+    assert hashlib.sha256(codes.T.astype("<u4").tobytes()).hexdigest() == codes_hash
+    assert verify(io.BytesIO(stream)).ok
+
+
+@pytest.mark.parametrize(("name", "header", "num_frames", "num_samples", "codes_hash"), GOLDEN)
+def test_is_written_to_the_same_bytes(name, header, num_frames, num_samples, codes_hash):
+    sink = io.BytesIO()
+    writer = Writer(sink, header)
+    writer.write(golden_codes(header, num_frames))
+    writer.close(num_samples)
+    assert sink.getvalue() == (HERE / name).read_bytes()
+
+
+def test_truncates_to_the_same_bytes():
+    sink = io.BytesIO()
+    truncate(io.BytesIO((HERE / "stereo-1.0.kvt").read_bytes()), sink, 4)
+    assert sink.getvalue() == (HERE / "stereo-truncated-to-4-1.0.kvt").read_bytes()

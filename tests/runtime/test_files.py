@@ -1,0 +1,175 @@
+"""Wav to `.kvt` bytes and back."""
+
+import io
+import subprocess
+import sys
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import kvant
+from kvant.audio import open_audio, write
+from kvant.bitstream import Header, Layout, Reader, Writer, info, read_codes, truncate
+from kvant.errors import BitstreamError, ModelError, UsageError
+from kvant.runtime.files import channels, codec_for, decode_file, encode_file, header_for, slots
+
+
+class Collected:
+    """A sink that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.blocks: list[np.ndarray] = []
+
+    def write(self, block: np.ndarray) -> None:
+        self.blocks.append(block)
+
+    @property
+    def wav(self) -> np.ndarray:
+        return np.concatenate(self.blocks, axis=1)
+
+
+def encoded(tmp_path: Path, wav: np.ndarray, rate: int, codec: kvant.Codec, **options: object) -> bytes:
+    path = tmp_path / "in.wav"
+    write(path, wav, rate, subtype="FLOAT", overwrite=True)
+    sink = io.BytesIO()
+    with open_audio(path) as source:
+        encode_file(source, sink, codec, **options)
+    return sink.getvalue()
+
+
+def decoded(data: bytes, codec: kvant.Codec) -> tuple[np.ndarray, object]:
+    collected = Collected()
+    report = decode_file(Reader(io.BytesIO(data)), lambda rate, count: nullcontext(collected), codec)
+    return collected.wav, report
+
+
+@pytest.mark.parametrize(("rate", "count"), [(24000, 1), (16000, 1), (44100, 2), (8000, 3)])
+def test_file_by_blocks_is_the_whole_wav(
+    tmp_path: Path, codec: kvant.Codec, speech: np.ndarray, rate: int, count: int
+) -> None:
+    wav = np.stack([np.roll(speech, 1000 * index)[: 5 * rate + 11] for index in range(count)])
+    data = encoded(tmp_path, wav, rate, codec, num_codebooks=4)
+    header, frame_slots = read_codes(io.BytesIO(data))
+    assert (header.source_rate, header.channels, header.num_samples) == (rate, count, wav.shape[1])
+    assert header.layout == (Layout.NATIVE if count == 1 else Layout.STREAMS)
+    codes = codec.encode(wav, rate, 4)
+    np.testing.assert_array_equal(channels(frame_slots, count), codes.codes)
+    back, report = decoded(data, codec)
+    assert report.complete
+    assert not report.damage
+    np.testing.assert_allclose(back, codec.decode(codes), atol=1e-5)
+
+
+def test_compress_and_decompress(codec: kvant.Codec, speech: np.ndarray) -> None:
+    data = kvant.compress(speech, 24000, bitrate=3000)
+    wav, rate = kvant.decompress(data)
+    assert rate == 24000
+    np.testing.assert_allclose(wav, codec.decode(codec.encode(speech, 24000, 4)), atol=1e-5)
+    assert info(io.BytesIO(data)).payload_bitrate == pytest.approx(3000, rel=0.01)
+
+
+def test_truncated_is_encoded_at_the_lower_rate(codec: kvant.Codec, speech: np.ndarray) -> None:
+    lower = io.BytesIO()
+    truncate(io.BytesIO(kvant.compress(speech, 24000)), lower, 2)
+    assert lower.getvalue() == kvant.compress(speech, 24000, num_codebooks=2)
+
+
+def test_live_streams_decode_alike(tmp_path: Path, codec: kvant.Codec, speech: np.ndarray) -> None:
+    wav = speech[None, :50_000]
+    live, stored = (encoded(tmp_path, wav, 24000, codec, live=live) for live in (True, False))
+    np.testing.assert_allclose(decoded(live, codec)[0], decoded(stored, codec)[0], atol=1e-5)
+
+
+def test_lost_blocks_become_silence_and_the_rest_keeps_its_time(
+    tmp_path: Path, codec: kvant.Codec, speech: np.ndarray
+) -> None:
+    data = encoded(tmp_path, speech[None], 24000, codec)
+    clean, _ = decoded(data, codec)
+    damaged = bytearray(data)
+    damaged[len(data) // 2] ^= 1
+    wav, report = decoded(bytes(damaged), codec)
+    assert wav.shape == clean.shape
+    assert report.lost_frames == 75
+    assert not report.complete
+    second = np.abs(wav - clean)[0].reshape(-1)[:240_000].reshape(10, 24_000).max(axis=1)
+    untouched = second < 1e-5
+    assert untouched[:3].all()
+    assert not untouched.all()
+    settled = clean.shape[1] - 24_000
+    lost = np.flatnonzero(np.abs(wav[0]) == 0)
+    assert 74 * 320 <= len(lost) <= 77 * 320 + 2000
+    assert np.corrcoef(wav[0, settled:], clean[0, settled:])[0, 1] > 0.9
+
+
+def test_a_hostile_gap_is_bounded(codec: kvant.Codec) -> None:
+    """A block that claims frame 4,000,000,000 yields a minute of silence at most, not a year."""
+    from kvant.bitstream.audio_block import audio_block
+
+    header = header_for(codec, 24000, 1, None)
+    sink = io.BytesIO()
+    writer = Writer(sink, header)
+    writer.write(np.zeros((8, 75), np.int64))
+    writer.close(num_samples=None)
+    head = sink.getvalue()[: -len(_end_of(sink.getvalue(), header))]
+    hostile = head + audio_block(header, 4_000_000_000, np.zeros((8, 2), np.int64), reset=False)
+    wav, _ = decoded(hostile, codec)
+    assert wav.shape[1] <= (75 + 61 * 75) * 320
+
+
+def _end_of(data: bytes, header: Header) -> bytes:
+    """The END block of a stream: what a stream without frames has after its header block, by length."""
+    empty = io.BytesIO()
+    Writer(empty, header).close(num_samples=None)
+    start = io.BytesIO()
+    Writer(start, header)
+    return data[len(data) - (len(empty.getvalue()) - len(start.getvalue())) :]
+
+
+def test_a_stream_of_another_model_is_refused_with_both_digests(codec: kvant.Codec, speech: np.ndarray) -> None:
+    header = replace(header_for(codec, 24000, 1, 100), decoder_digest=bytes(range(32)))
+    with pytest.raises(ModelError) as error:
+        codec_for(header)
+    assert bytes(range(8)).hex() in str(error.value)
+    assert codec.decoder_digest.hex()[:16] in str(error.value)
+
+
+def test_a_forged_header_is_refused(codec: kvant.Codec) -> None:
+    header = replace(header_for(codec, 24000, 1, 100), codebook_sizes=(4096,) * 8)
+    with pytest.raises(BitstreamError, match="forged"):
+        codec_for(header)
+
+
+def test_too_many_channels_are_refused(codec: kvant.Codec) -> None:
+    with pytest.raises(UsageError, match="at most 8"):
+        header_for(codec, 24000, 9, None)
+
+
+def test_slots_of_a_truncated_stereo_stream(codec: kvant.Codec, speech: np.ndarray) -> None:
+    stereo = np.stack([speech[:24_000], speech[24_000:48_000]])
+    lower = io.BytesIO()
+    truncate(io.BytesIO(kvant.compress(stereo, 24000)), lower, 2 * 3)
+    _, frame_slots = read_codes(io.BytesIO(lower.getvalue()))
+    np.testing.assert_array_equal(frame_slots, slots(codec.encode(stereo, 24000, 3).codes))
+
+
+def test_memory_does_not_grow_with_length(tmp_path: Path, speech: np.ndarray) -> None:
+    """Peak memory of encoding 6 minutes is that of encoding 1 minute, and below 400 MB."""
+    script = (
+        "import sys, io, resource, kvant\n"
+        "from kvant.audio import open_audio\n"
+        "from kvant.runtime.files import encode_file\n"
+        "with open_audio(sys.argv[1]) as source: encode_file(source, io.BytesIO(), kvant.load())\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+    )
+    peaks = []
+    for minutes in (1, 6):
+        path = tmp_path / f"{minutes}.wav"
+        write(path, np.resize(speech, minutes * 60 * 24_000), 24_000)
+        run = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+        peaks.append(float(run.stdout))
+    print("peak MB:", peaks)
+    assert max(peaks) < 400
+    assert peaks[1] < peaks[0] + 20
