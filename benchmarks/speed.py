@@ -7,7 +7,6 @@ recording is one of the bundled ones, repeated. Run it on an idle machine.
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -75,8 +74,12 @@ def run_child(verb: str, source: str, target: str, threads: str) -> None:
             encode_file(audio, sink, codec)
     else:
         with open(source, "rb") as stream:
-            decode_file(Reader(stream), lambda rate, channels: create_audio(target, rate, channels, overwrite=True), codec)
-    print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+            decode_file(
+                Reader(stream), lambda rate, channels: create_audio(target, rate, channels, overwrite=True), codec
+            )
+    seconds = time.perf_counter() - started
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    print(seconds, status["VmHWM"].split()[0])
 
 
 def streamed(voice: np.ndarray, threads: int) -> tuple[float, float]:

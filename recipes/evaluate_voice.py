@@ -23,13 +23,14 @@ from kvant.evaluation.held_out import held_out_clips
 from kvant.evaluation.metrics import MelDistance, Metric, Pesq, SiSdr, Stoi, Visqol
 from kvant.evaluation.self_check import self_check
 from kvant.evaluation.table import evaluate, markdown, write_json
+from kvant.runtime import DEFAULT, Codec
 
 PACKAGES = ("kvant", "pesq", "pystoi", "visqol-python", "av", "pycodec2", "soxr", "numpy")
 BITS = 10  # a code: codebooks of 1024 entries
 DEPTHS = (1, 2, 4, 8)  # codebooks, at 75 frames a second: 0.75, 1.5, 3 and 6 kbit/s
 
 
-def kvant_system(codec: Any, num_codebooks: int) -> System:
+def kvant_system(codec: Codec, num_codebooks: int) -> System:
     """A loaded codec at one depth; its payload is 10 bits for each code."""
 
     def system(wav: Any, sample_rate: int) -> tuple[Any, int]:
@@ -50,12 +51,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--clips", type=int, default=24)
-    parser.add_argument("--model", default="voice")
+    parser.add_argument("--model", default=DEFAULT, help="a shipped model, or a folder with one")
+    parser.add_argument(
+        "--start", help="a second model to put beside it, such as RUN/start, the closed form it came from"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     arguments = parser.parse_args()
     codec = kvant.load(arguments.model)
-    systems = {f"Kvant {0.75 * depth:g}": kvant_system(codec, depth) for depth in DEPTHS} | conventional_systems()
+    systems = {f"Kvant {0.75 * depth:g}": kvant_system(codec, depth) for depth in DEPTHS}
+    if arguments.start:
+        start = kvant.load(arguments.start)
+        systems |= {f"its start {0.75 * depth:g}": kvant_system(start, depth) for depth in DEPTHS}
+    systems |= conventional_systems()
     clips = held_out_clips(arguments.corpus / "test", arguments.clips, arguments.seed)
     metrics: list[Metric] = [Pesq("WB"), Pesq("NB"), Stoi(), Visqol(), SiSdr(), MelDistance()]
     self_check(clips[0].wav, clips[0].sample_rate, metrics)

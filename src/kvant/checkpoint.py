@@ -12,6 +12,7 @@ from kvant.codec import Codec
 from kvant.codecs import CODECS
 from kvant.errors import ModelError
 from kvant.model_file import read_model_file, write_model_file
+from kvant.quantizers import TrackedCodebook
 
 
 def statistics(codec: nn.Module) -> set[str]:
@@ -19,7 +20,8 @@ def statistics(codec: nn.Module) -> set[str]:
     return {
         f"{name}.{statistic}"
         for name, module in codec.named_modules()
-        for statistic in getattr(module, "statistics", ())
+        if isinstance(module, TrackedCodebook)
+        for statistic in module.statistics
     }
 
 
@@ -27,7 +29,7 @@ def tensors_of(codec: Codec) -> dict[str, np.ndarray]:
     """What inference needs, by name: trained weights rounded to float16, fixed transforms as they are."""
     dropped = statistics(codec)
     trained = {name for name, _ in codec.named_parameters()}
-    trained |= {f"quantizer.codebooks.{k}.weight" for k in range(codec.num_codebooks)}
+    trained |= {f"{name}.weight" for name, module in codec.named_modules() if isinstance(module, TrackedCodebook)}
     return {
         name: (tensor.half() if name in trained else tensor).detach().cpu().numpy()
         for name, tensor in codec.state_dict().items()
@@ -44,7 +46,7 @@ def config_from_json(kind: type, values: dict[str, Any]) -> Any:
     restored = {}
     for name, value in values.items():
         field_type = known[name].type
-        if dataclasses.is_dataclass(field_type):
+        if isinstance(field_type, type) and dataclasses.is_dataclass(field_type):
             value = config_from_json(field_type, value)
         restored[name] = tuple(value) if isinstance(value, list) else value
     return kind(**restored)
@@ -76,7 +78,7 @@ def load_codec(path: Path) -> Codec:
         raise ModelError(f"{path}: tensors do not fit its config: {sorted(expected ^ set(state))[:5]} ...")
     codec.load_state_dict(state, strict=False)
     for module in codec.modules():
-        if hasattr(module, "statistics"):
+        if isinstance(module, TrackedCodebook):
             module.replace(torch.ones(module.size, dtype=torch.bool), module.weight.detach().clone())
             module.steps.fill_(1)
     return codec.eval()

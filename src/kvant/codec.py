@@ -95,5 +95,5 @@ class Codec(nn.Module):
 
     @torch.inference_mode()
     def decode_step(self, codes: Tensor, state: State) -> tuple[Tensor, State]:
-        """wav [B, 1, n * hop] of the next frames' codes, `pre_skip` samples late; start from `decoder.initial_state(B)`."""
+        """wav [B, 1, n * hop] of the next codes, `pre_skip` samples late; start from `decoder.initial_state(B)`."""
         return self.decoder.step(self.quantizer.decode(codes), state)

@@ -54,7 +54,9 @@ class DecoderStep(nn.Module):
         return wav.reshape(wav.shape[0], -1, self.hop_length), *flatten_state(nested)
 
 
-def trace(step: nn.Module, block: Tensor, state: list[Tensor], names: tuple[str, str], free: tuple[int, ...]):  # noqa: ANN201
+def trace(
+    step: nn.Module, block: Tensor, state: list[Tensor], names: tuple[str, str], free: tuple[int, ...]
+) -> onnx.ModelProto:
     """The ONNX model of a step. names: of its block in and out; free: axes of the block that may have any size."""
     states = [f"state_{index}" for index in range(len(state))]
     axes = {axis: torch.export.Dim.DYNAMIC for axis in free}
@@ -72,6 +74,7 @@ def trace(step: nn.Module, block: Tensor, state: list[Tensor], names: tuple[str,
             output_names=[names[1], *(f"{name}_next" for name in states)],
             dynamic_shapes={"wav" if names[0] == "wav" else "codes": axes, "state": shapes[1:]},
         )
+    assert program is not None  # only without dynamo
     return program.model_proto
 
 

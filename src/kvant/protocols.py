@@ -23,11 +23,11 @@ class Quantized(NamedTuple):
 
 @runtime_checkable
 class Quantizer(Protocol):
-    """Latents [B, D, T] <-> codes [B, K, T]; any prefix of the K levels decodes."""
+    """Latents [B, D, T] <-> codes [B, K, T]; any prefix of the K levels decodes. A call quantizes with gradient."""
 
     codebook_sizes: tuple[int, ...]
 
-    def forward(self, latents: Tensor, num_codebooks: int | Tensor | None = None) -> Quantized: ...
+    def __call__(self, latents: Tensor, num_codebooks: int | Tensor | None = None) -> Quantized: ...
     def encode(self, latents: Tensor, num_codebooks: int | None = None) -> Tensor: ...
     def decode(self, codes: Tensor) -> Tensor: ...
 
@@ -47,6 +47,7 @@ class Codebook(Protocol):
     size: int
     dim: int
     usage: Tensor
+    steps: Tensor
 
     @property
     def vectors(self) -> Tensor: ...

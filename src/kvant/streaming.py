@@ -4,6 +4,8 @@ Since the whole-signal pass *is* the streaming pass, there is no second code pat
 is a value (nested tuples of tensors): keep a copy to fork a stream, drop it to restart.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -41,7 +43,7 @@ class Chain(Causal):
 
     def __init__(self, *parts: Causal) -> None:
         super().__init__()
-        self.parts = nn.ModuleList(parts)
+        self.parts: Sequence[Causal] = nn.ModuleList(parts)  # type: ignore[assignment]
 
     def initial_state(self, batch: int) -> State:
         return tuple(part.initial_state(batch) for part in self.parts)

@@ -94,14 +94,11 @@ def test_lost_blocks_become_silence_and_the_rest_keeps_its_time(
     assert wav.shape == clean.shape
     assert report.lost_frames == 75
     assert not report.complete
-    second = np.abs(wav - clean)[0].reshape(-1)[:240_000].reshape(10, 24_000).max(axis=1)
-    untouched = second < 1e-5
-    assert untouched[:3].all()
-    assert not untouched.all()
-    settled = clean.shape[1] - 24_000
-    lost = np.flatnonzero(np.abs(wav[0]) == 0)
-    assert 74 * 320 <= len(lost) <= 77 * 320 + 2000
-    assert np.corrcoef(wav[0, settled:], clean[0, settled:])[0, 1] > 0.9
+    lost = np.flatnonzero((wav == 0).all(axis=0))
+    assert 74 * 320 <= len(lost) <= 76 * 320
+    field = 40 * 320
+    np.testing.assert_allclose(wav[:, : lost[0] - 320], clean[:, : lost[0] - 320], atol=1e-5)
+    np.testing.assert_allclose(wav[:, lost[-1] + field :], clean[:, lost[-1] + field :], atol=1e-5)
 
 
 def test_a_hostile_gap_is_bounded(codec: kvant.Codec) -> None:
@@ -155,14 +152,16 @@ def test_slots_of_a_truncated_stereo_stream(codec: kvant.Codec, speech: np.ndarr
     np.testing.assert_array_equal(frame_slots, slots(codec.encode(stereo, 24000, 3).codes))
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's account of peak memory")
 def test_memory_does_not_grow_with_length(tmp_path: Path, speech: np.ndarray) -> None:
     """Peak memory of encoding 6 minutes is that of encoding 1 minute, and below 400 MB."""
     script = (
-        "import sys, io, resource, kvant\n"
+        "import sys, io, kvant\n"
         "from kvant.audio import open_audio\n"
         "from kvant.runtime.files import encode_file\n"
         "with open_audio(sys.argv[1]) as source: encode_file(source, io.BytesIO(), kvant.load())\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        "status = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"
+        "print(int(status['VmHWM'].split()[0]) / 1024)"
     )
     peaks = []
     for minutes in (1, 6):

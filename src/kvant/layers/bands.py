@@ -20,6 +20,8 @@ def band_edges(num_bins: int, num_bands: int, nyquist: float) -> list[int]:
 class Bands(nn.Module):
     """Means over bands and back. The last axis is bins or bands."""
 
+    members: Tensor
+
     def __init__(self, num_bins: int, num_bands: int, nyquist: float) -> None:
         super().__init__()
         edges = band_edges(num_bins, num_bands, nyquist)

@@ -40,6 +40,10 @@ class LappedAnalysis(Causal):
     Frame t covers the samples of hops t - 1 and t; the state is the previous hop, silence at the start.
     """
 
+    dct: Tensor
+    window: Tensor
+    alternating: Tensor
+
     def __init__(self, hop_length: int) -> None:
         super().__init__()
         self.hop_length = hop_length
@@ -66,6 +70,9 @@ class LappedSynthesis(Causal):
 
     The state is the second half of the last windowed frame, waiting to be overlapped; zeros at the start.
     """
+
+    dct: Tensor
+    window: Tensor
 
     def __init__(self, hop_length: int) -> None:
         super().__init__()

@@ -23,6 +23,8 @@ class NoiseCarrier(Causal):
     is the frame number modulo the period, int64 [B].
     """
 
+    table: Tensor
+
     def __init__(self, num_bins: int, period: int = 64) -> None:
         super().__init__()
         self.period = period

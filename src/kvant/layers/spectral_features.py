@@ -41,6 +41,8 @@ class SpectralFeatures(nn.Module):
     each band's mean energy, weighted by `band_weight` against the coefficients.
     """
 
+    weight: Tensor
+
     def __init__(self, config: FeatureConfig) -> None:
         super().__init__()
         self.config = config

@@ -11,5 +11,5 @@ def band_limit(wav: Tensor, bandwidth: Tensor, sample_rate: int) -> Tensor:
     that speech is silent above 8 kHz, since both sides are silent there.
     """
     spectrum = torch.fft.rfft(wav)
-    frequencies = torch.linspace(0, sample_rate / 2, spectrum.shape[-1], device=wav.device)
+    frequencies = torch.arange(spectrum.shape[-1], device=wav.device) * sample_rate / wav.shape[-1]
     return torch.fft.irfft(spectrum * (frequencies <= bandwidth[:, None, None]), n=wav.shape[-1])

@@ -1,6 +1,5 @@
 """Loudness distance: band energies compared after the ear's power law, so that errors count where they are heard."""
 
-import torch
 from torch import Tensor, nn
 
 from kvant.losses.mel import mel_filters
@@ -14,8 +13,15 @@ class LoudnessLoss(nn.Module):
     bits on what stands out. `floor` is the energy of the threshold in quiet.
     """
 
+    filters: Tensor
+
     def __init__(
-        self, sample_rate: int, window_length: int = 768, num_mels: int = 48, exponent: float = 0.23, floor: float = 1e-7
+        self,
+        sample_rate: int,
+        window_length: int = 768,
+        num_mels: int = 48,
+        exponent: float = 0.23,
+        floor: float = 1e-7,
     ) -> None:
         super().__init__()
         self.window_length = window_length

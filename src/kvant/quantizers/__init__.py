@@ -1,10 +1,18 @@
 """Quantizers: latents to codes and back, with a gradient."""
 
-from kvant.quantizers.codebook import EMACodebook, LearnedCodebook
+from kvant.quantizers.codebook import EMACodebook, LearnedCodebook, TrackedCodebook
 from kvant.quantizers.residual import ResidualQuantizer
 from kvant.quantizers.vector import VectorQuantizer
 
 CODEBOOKS = (LearnedCodebook, EMACodebook)
 QUANTIZERS = (VectorQuantizer, ResidualQuantizer)
 
-__all__ = ["CODEBOOKS", "QUANTIZERS", "EMACodebook", "LearnedCodebook", "ResidualQuantizer", "VectorQuantizer"]
+__all__ = [
+    "CODEBOOKS",
+    "QUANTIZERS",
+    "EMACodebook",
+    "LearnedCodebook",
+    "ResidualQuantizer",
+    "TrackedCodebook",
+    "VectorQuantizer",
+]

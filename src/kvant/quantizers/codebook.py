@@ -14,8 +14,8 @@ from kvant.quantizers.kmeans import nearest
 USAGE_DECAY = 0.95
 
 
-class _Codebook(nn.Module):
-    """What both kinds share: search, lookup, and the running usage of each code, 1 = uniform share.
+class TrackedCodebook(nn.Module):
+    """A codebook that counts its use: what both kinds below share. `usage`: running share of each code, 1 = uniform.
 
     `weight` [V, d] holds the vectors, as searched and as decoded; `statistics` names what only training needs.
     """
@@ -44,6 +44,16 @@ class _Codebook(nn.Module):
         """[..., d]: the vector of each code."""
         return nn.functional.embedding(codes, self.weight)
 
+    def losses(self, latents: Tensor, quantized: Tensor) -> dict[str, Tensor]:
+        """What moves the vectors by gradient, if anything does. latents, quantized: [n, d]."""
+        return {}
+
+    @torch.no_grad()
+    def replace(self, mask: Tensor, vectors: Tensor) -> None:
+        """Put vectors [sum(mask), d] where mask [V] is true, with the statistics of an average code."""
+        self.weight[mask] = vectors
+        self.usage[mask] = 1
+
     @torch.no_grad()
     def update(self, latents: Tensor, codes: Tensor) -> None:
         """Count one training step: latents [n, d] were given codes [n]. Statistics are the same on every rank."""
@@ -53,7 +63,7 @@ class _Codebook(nn.Module):
         self.steps += 1
 
 
-class LearnedCodebook(_Codebook):
+class LearnedCodebook(TrackedCodebook):
     """Vectors moved by the gradient of the codebook loss |sg(z) - e|^2 (van den Oord et al., 2017, eq. 3).
 
     Give its parameters no weight decay: decay and momentum would move codes that nobody uses.
@@ -67,14 +77,8 @@ class LearnedCodebook(_Codebook):
         """`codebook`: mean squared error that moves the vectors alone. latents, quantized: [n, d]."""
         return {"codebook": (quantized - latents.detach()).square().mean()}
 
-    @torch.no_grad()
-    def replace(self, mask: Tensor, vectors: Tensor) -> None:
-        """Put vectors [sum(mask), d] where mask [V] is true, as codes of average usage."""
-        self.weight[mask] = vectors
-        self.usage[mask] = 1
 
-
-class EMACodebook(_Codebook):
+class EMACodebook(TrackedCodebook):
     """Vectors that are running means of the latents they win (van den Oord et al., 2017, appendix A.1).
 
     n <- g n + (1 - g) counts, s <- g s + (1 - g) sums, e = s / n, with decay g.
@@ -82,7 +86,7 @@ class EMACodebook(_Codebook):
 
     counts: Tensor
     sums: Tensor
-    statistics = (*_Codebook.statistics, "counts", "sums")
+    statistics = (*TrackedCodebook.statistics, "counts", "sums")
 
     def __init__(self, size: int, dim: int, decay: float = 0.99) -> None:
         super().__init__(size, dim)
@@ -90,10 +94,6 @@ class EMACodebook(_Codebook):
         self.register_buffer("weight", torch.randn(size, dim))
         self.register_buffer("counts", torch.ones(size))
         self.register_buffer("sums", self.weight.clone())
-
-    def losses(self, latents: Tensor, quantized: Tensor) -> dict[str, Tensor]:
-        """None: this codebook does not learn by gradient."""
-        return {}
 
     @torch.no_grad()
     def update(self, latents: Tensor, codes: Tensor) -> None:
@@ -110,9 +110,7 @@ class EMACodebook(_Codebook):
 
     @torch.no_grad()
     def replace(self, mask: Tensor, vectors: Tensor) -> None:
-        """Put vectors [sum(mask), d] where mask [V] is true, with the count of an average code."""
+        super().replace(mask, vectors)
         weight = self.counts.mean()
-        self.weight[mask] = vectors
         self.counts[mask] = weight
         self.sums[mask] = vectors * weight
-        self.usage[mask] = 1

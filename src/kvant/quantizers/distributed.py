@@ -17,7 +17,7 @@ def gather_rows(rows: Tensor) -> Tensor:
     """The rows [n, d] of all ranks (n may differ), in rank order, on every rank: so each draws the same from them."""
     if not (dist.is_available() and dist.is_initialized()):
         return rows
-    counts = [None] * dist.get_world_size()
+    counts = [0] * dist.get_world_size()
     dist.all_gather_object(counts, len(rows))
     padded = rows.new_zeros(max(counts), rows.shape[1])
     padded[: len(rows)] = rows

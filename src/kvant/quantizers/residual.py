@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from kvant.protocols import Codebook, GradientEstimator, Quantized, Remedy
+from kvant.protocols import GradientEstimator, Quantized, Remedy
+from kvant.quantizers.codebook import TrackedCodebook
 from kvant.quantizers.gradients import rotation_trick
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
 from kvant.quantizers.vector import quantize_level
@@ -21,12 +22,12 @@ class ResidualQuantizer(nn.Module):
 
     def __init__(
         self,
-        codebooks: Sequence[Codebook],
+        codebooks: Sequence[TrackedCodebook],
         gradient: GradientEstimator = rotation_trick,
         remedies: Sequence[Remedy] = (KMeansInit(), ReviveDeadCodes()),
     ) -> None:
         super().__init__()
-        self.codebooks = nn.ModuleList(codebooks)
+        self.codebooks: Sequence[TrackedCodebook] = nn.ModuleList(codebooks)  # type: ignore[assignment]
         self.gradient = gradient
         self.remedies = tuple(remedies)
         self.codebook_sizes = tuple(codebook.size for codebook in codebooks)
@@ -74,7 +75,7 @@ class ResidualQuantizer(nn.Module):
 
 
 def sample_depths(batch: int, depths: Sequence[int], full: int, dropout: float, generator: torch.Generator) -> Tensor:
-    """Level dropout (SoundStream, section III-C): int64 [batch], with probability `dropout` one of `depths`, else `full`."""
+    """Level dropout (SoundStream, section III-C): int64 [batch], one of `depths` with probability `dropout`, else `full`."""
     drawn = torch.tensor(depths)[torch.randint(len(depths), (batch,), generator=generator)]
     dropped = torch.rand(batch, generator=generator) < dropout
     return torch.where(dropped, drawn, full)

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from kvant.protocols import Codebook, GradientEstimator, Quantized, Remedy
+from kvant.protocols import GradientEstimator, Quantized, Remedy
+from kvant.quantizers.codebook import TrackedCodebook
 from kvant.quantizers.distributed import sum_over_ranks
 from kvant.quantizers.gradients import rotation_trick
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
 
 
 def quantize_level(
-    codebook: Codebook, remedies: Sequence[Remedy], latents: Tensor, active: Tensor, training: bool
+    codebook: TrackedCodebook, remedies: Sequence[Remedy], latents: Tensor, active: Tensor, training: bool
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """One codebook's part of a forward pass: (vectors [B, T, d], codes [B, T], losses).
 
@@ -43,7 +44,7 @@ class VectorQuantizer(nn.Module):
 
     def __init__(
         self,
-        codebook: Codebook,
+        codebook: TrackedCodebook,
         gradient: GradientEstimator = rotation_trick,
         remedies: Sequence[Remedy] = (KMeansInit(), ReviveDeadCodes()),
     ) -> None:

@@ -18,7 +18,7 @@ from kvant.runtime.models import DEFAULT, available
 
 BLOCK_SECONDS = 2
 LONGEST_GAP_SECONDS = 60
-"""Silence put in place of lost frames is at most this long: the frame number of a hostile block could ask for a year."""
+"""Silence in place of lost frames is at most this long: the frame number of a hostile block could ask for a year."""
 
 Progress = Callable[[int], None]
 """Called with the samples done so far, per channel at the source's rate."""
@@ -63,10 +63,7 @@ def codec_for(header: Header, name_or_path: str | None = None) -> Codec:
 
     ModelError shows both digests when the given model is another; InvalidHeader when the stream contradicts its model.
     """
-    if name_or_path is not None:
-        candidates = [load(name_or_path)]
-    else:
-        candidates = [load(name) for name in available()]
+    candidates = [load(name) for name in (available() if name_or_path is None else [name_or_path])]
     for codec in candidates:
         if codec.decoder_digest == header.decoder_digest:
             expected = header_for(codec, header.source_rate, header.channels, None)
@@ -144,12 +141,14 @@ def decode_file(
 
 def slots(codes: np.ndarray) -> np.ndarray:
     """Codes [C, K, T] as the slots of a frame [K * C, T]: level by level, in each level channel by channel."""
-    return codes.transpose(1, 0, 2).reshape(-1, codes.shape[-1])
+    num_channels, levels, frames = codes.shape
+    return codes.transpose(1, 0, 2).reshape(levels * num_channels, frames)
 
 
 def channels(frame_slots: np.ndarray, num_channels: int) -> np.ndarray:
     """Inverse of `slots`: [k * C, T] -> [C, k, T]."""
-    return frame_slots.reshape(-1, num_channels, frame_slots.shape[-1]).transpose(1, 0, 2)
+    num_slots, frames = frame_slots.shape
+    return frame_slots.reshape(num_slots // num_channels, num_channels, frames).transpose(1, 0, 2)
 
 
 @lru_cache(maxsize=4)
@@ -164,7 +163,7 @@ def compress(
     num_codebooks: int | None = None,
     model: str = DEFAULT,
 ) -> bytes:
-    """`.kvt` bytes of wav [C, N] or [N], at `bitrate` bit/s per channel or with `num_codebooks` levels (default all)."""
+    """`.kvt` bytes of wav [C, N] or [N], at `bitrate` bit/s per channel or with `num_codebooks` levels (all)."""
     if bitrate is not None and num_codebooks is not None:
         raise UsageError("give bitrate or num_codebooks, not both")
     codec = _loaded(str(model))

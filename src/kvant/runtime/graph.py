@@ -11,7 +11,7 @@ State = tuple[np.ndarray, ...]
 
 
 class Graph:
-    """A graph of `kvant.export` whose first input and output are the blocks and the others the state, zeros at first."""
+    """A graph of `kvant.export` whose first input and output are blocks, the others the state, zeros at first."""
 
     def __init__(self, path: Path, threads: int) -> None:
         options = onnxruntime.SessionOptions()

@@ -74,7 +74,7 @@ class DecoderStream:
         self._to_skip = codec.pre_skip
 
     def push(self, codes: np.ndarray) -> np.ndarray:
-        """wav float32 [C, n] at the stream's rate. UsageError: codes that are not [C, k, t] or not in their codebooks."""
+        """wav float32 [C, n] at the stream's rate. UsageError: codes not [C, k, t], or not in their codebooks."""
         self._check(codes)
         wavs = [np.zeros((self._channels, 0), np.float32)]
         for start in range(0, codes.shape[-1], MAX_FRAMES):
@@ -84,9 +84,14 @@ class DecoderStream:
         return np.concatenate(wavs, axis=1)
 
     def skip(self, num_frames: int) -> np.ndarray:
-        """Silence in place of frames that are lost; decoding starts afresh behind them."""
-        self._state = self._codec.decoder.initial_state(self._channels)
-        return self._emit(np.zeros((self._channels, num_frames * self._codec.hop_length), np.float32))
+        """Silence in place of lost frames. Decoding goes on behind them with the state's clock right, so that it is
+        what it would have been once the decoder's receptive field holds no lost frame any more."""
+        silence = []
+        for start in range(0, num_frames, MAX_FRAMES):
+            guess = np.zeros((self._channels, 1, min(MAX_FRAMES, num_frames - start)), np.int64)
+            hops, self._state = self._codec.decoder.step(guess, self._state)
+            silence.append(self._emit(np.zeros_like(hops).reshape(self._channels, -1)))
+        return np.concatenate(silence, axis=1)
 
     def flush(self) -> np.ndarray:
         """The remaining wav; the stream is then as new."""

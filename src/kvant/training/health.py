@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import torch
 
-from kvant.protocols import Codebook
+from kvant.codec import Codec
+from kvant.quantizers import TrackedCodebook
 
 
 class CodebookHealth(NamedTuple):
@@ -14,8 +15,11 @@ class CodebookHealth(NamedTuple):
     dead: float
 
 
-def codebook_health(codebook: Codebook) -> CodebookHealth:
-    """Health of a codebook from its running usage (a window of about 1 / (1 - USAGE_DECAY) steps)."""
-    share = codebook.usage / codebook.usage.sum().clamp(min=1e-9)
-    entropy = -(share * torch.log(share.clamp(min=1e-12))).sum()
-    return CodebookHealth(float(torch.exp(entropy)), float((codebook.usage < 0.1).float().mean()))
+def codebook_health(codec: Codec) -> list[CodebookHealth]:
+    """Health of each codebook from its running usage (a window of about 1 / (1 - USAGE_DECAY) steps)."""
+    health = []
+    for codebook in (module for module in codec.modules() if isinstance(module, TrackedCodebook)):
+        share = codebook.usage / codebook.usage.sum().clamp(min=1e-9)
+        entropy = -(share * torch.log(share.clamp(min=1e-12))).sum()
+        health.append(CodebookHealth(float(torch.exp(entropy)), float((codebook.usage < 0.1).float().mean())))
+    return health

@@ -60,7 +60,11 @@ def validate(codec: Codec, objective: Objective, segments: Segments, config: Tra
 
 
 def train(config: TrainingConfig, run: Path, resume: bool = False) -> Codec:
-    """Train into the folder `run`: `model.safetensors` (averaged weights), `state.safetensors`, history, TensorBoard."""
+    """Train into the folder `run`.
+
+    It gets `model.safetensors` (averaged weights), `start/` (the closed form), `state.safetensors` (to resume from),
+    `history.jsonl` and `tensorboard/`.
+    """
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=2))
     torch.manual_seed(config.seed)
@@ -72,6 +76,7 @@ def train(config: TrainingConfig, run: Path, resume: bool = False) -> Codec:
     held_out = Segments(Path(config.corpus) / "dev", codec.sample_rate, config.seconds, config.seed)
     generator = torch.Generator().manual_seed(config.seed)
     average = AveragedModel(codec, multi_avg_fn=get_ema_multi_avg_fn(config.optim.average_decay))
+    averaged: Codec = average.module  # type: ignore[assignment]
     optimizer = make_optimizer(codec, config.optim)
     parts = {"codec": codec, "average": average}
     state = run / "state.safetensors"
@@ -81,16 +86,18 @@ def train(config: TrainingConfig, run: Path, resume: bool = False) -> Codec:
         print(f"resumed at step {first}", flush=True)
     else:
         left = solve(codec, data.batch(0, config.solve_segments).wav, seed=config.seed)
-        average.module.load_state_dict(codec.state_dict())
+        averaged.load_state_dict(codec.state_dict())
         print("closed form, share of variance left:", {k: round(v, 3) for k, v in left.items()}, flush=True)
     board = SummaryWriter(str(run / "tensorboard"), purge_step=first)
 
-    def checkpoint(step: int) -> None:
-        save_run(state, step, parts, optimizer, generator)
+    def publish(path: Path, step: int) -> None:
+        path.parent.mkdir(exist_ok=True)
         heard = step * config.batch_size * config.seconds
         record = {"name": config.name, "training": {"steps": step, "seconds_heard": heard}, **config.record}
-        save_codec(run / "model.safetensors", average.module, config.architecture, config.codec, record)
+        save_codec(path, averaged, config.architecture, config.codec, record)
 
+    if first == 0:
+        publish(run / "start" / "model.safetensors", 0)
     codec.train()
     started = saved = time.monotonic()
     running: dict[str, float] = {}
@@ -112,7 +119,7 @@ def train(config: TrainingConfig, run: Path, resume: bool = False) -> Codec:
             running[name] = running.get(name, 0.0) + float(value) / config.log_every
         if (step + 1) % config.log_every == 0:
             speed = (step + 1 - first) * config.batch_size * config.seconds / (time.monotonic() - started)
-            health = [codebook_health(codebook) for codebook in codec.quantizer.codebooks]
+            health = codebook_health(codec)
             for name, value in {**running, "learning_rate": rate, "audio_seconds_per_second": speed}.items():
                 board.add_scalar(f"train/{name}", value, step + 1)
             for level, (perplexity, dead) in enumerate(health):
@@ -123,13 +130,14 @@ def train(config: TrainingConfig, run: Path, resume: bool = False) -> Codec:
             print(f"step {step + 1}/{config.steps}  {shown}  {speed:.1f} s/s  perplexity {used}", flush=True)
             running = {}
         if (step + 1) % config.validate_every == 0 or step + 1 == config.steps:
-            scores = validate(average.module, objective, held_out, config)
+            scores = validate(averaged, objective, held_out, config)
             for name, value in scores.items():
                 board.add_scalar(f"dev/{name}", value, step + 1)
             append_record(run / "history.jsonl", {"step": step + 1, **scores})
             print("dev", "  ".join(f"{name} {value:.4f}" for name, value in scores.items()), flush=True)
         if time.monotonic() - saved > 60 * config.checkpoint_minutes or step + 1 == config.steps:
-            checkpoint(step + 1)
+            save_run(state, step + 1, parts, optimizer, generator)
+            publish(run / "model.safetensors", step + 1)
             saved = time.monotonic()
     board.close()
-    return average.module
+    return averaged

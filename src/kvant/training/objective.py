@@ -1,4 +1,4 @@
-"""The loss of phase A: mels, loudness and spectra, through the recording's own band, plus what the quantizer asks for."""
+"""The loss of phase A: mels, loudness and spectra in the recording's own band, and what the quantizer asks for."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Changes to a config from the command line: `optim.learning_rate=3e-4`, checked against the fields of its dataclasses."""
+"""Changes to a config from the command line, such as `optim.learning_rate=3e-4`, checked against its dataclasses."""
 
 import dataclasses
 import difflib
@@ -77,7 +77,9 @@ def _replaced(config: Any, path: list[str], text: str, prefix: str = "") -> Any:
 def _parsed(text: str, kind: Any) -> Any:
     """`text` as a value of the type `kind`. UsageError: it is not."""
     if get_origin(kind) in (Union, types.UnionType):
-        for member in sorted(get_args(kind), key=lambda member: member is str):  # text fits everything, so it comes last
+        for member in sorted(
+            get_args(kind), key=lambda member: member is str
+        ):  # text fits everything, so it comes last
             try:
                 return _parsed(text, member)
             except UsageError:

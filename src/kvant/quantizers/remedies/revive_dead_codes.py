@@ -1,4 +1,4 @@
-"""Move codes that nobody uses onto latents (Zeghidour et al., 2021; the relative rule of Mimi, Defossez et al., 2024)."""
+"""Move codes that nobody uses onto latents (Zeghidour et al., 2021; relative rule: Mimi, Defossez et al., 2024)."""
 
 from dataclasses import dataclass
 
