@@ -65,18 +65,27 @@ def save_codec(path: Path, codec: Codec, architecture: str, config: Any, record:
 
 
 def load_codec(path: Path) -> Codec:
-    """The codec of a model file, in float32 and evaluation mode. ModelError when a tensor is missing or left over."""
+    """The codec of a model file, in float32 and evaluation mode. ModelError when config and tensors make no codec."""
     model = read_model_file(path)
+    for entry in ("architecture", "config"):
+        if entry not in model.metadata:
+            raise ModelError(f"{path}: its metadata give no {entry}; save the model again")
+    architecture = model.metadata["architecture"]
+    if architecture not in CODECS:
+        raise ModelError(f"{path}: architecture {architecture!r} is not known here; known: {', '.join(CODECS)}")
+    kind, build = CODECS[architecture]
     try:
-        kind, build = CODECS[model.metadata["architecture"]]
-    except KeyError as error:
-        raise ModelError(f"{path}: architecture {error} is not known here; known: {', '.join(CODECS)}") from error
-    codec = build(config_from_json(kind, model.metadata["config"]))
+        codec = build(config_from_json(kind, model.metadata["config"]))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ModelError(f"{path}: its config builds no codec ({error})") from error
     state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in model.tensors.items()}
     expected = set(codec.state_dict()) - statistics(codec)
     if expected != set(state):
         raise ModelError(f"{path}: tensors do not fit its config: {sorted(expected ^ set(state))[:5]} ...")
-    codec.load_state_dict(state, strict=False)
+    try:
+        codec.load_state_dict(state, strict=False)
+    except RuntimeError as error:
+        raise ModelError(f"{path}: tensors do not fit its config: {' '.join(str(error).split())[:200]}") from error
     for module in codec.modules():
         if isinstance(module, TrackedCodebook):
             module.replace(torch.ones(module.size, dtype=torch.bool), module.weight.detach().clone())

@@ -1,4 +1,4 @@
-"""The errors Kvant raises on purpose. Each says what was wrong, where, and what to do; the CLI prints it in one line."""
+"""The errors Kvant raises on purpose. Each says what, where, and what to do; the CLI prints it as one line."""
 
 
 class KvantError(Exception):

@@ -29,19 +29,22 @@ class Segments:
     def __init__(
         self, directory: Path, sample_rate: int, seconds: float, seed: int, gain_db: tuple[float, float] = (-12, 6)
     ) -> None:
+        groups: dict[tuple[str, str], list[int]] = {}
         try:
             self.audio = np.load(directory / "audio.npy", mmap_mode="r")
-            lines = (directory / "clips.jsonl").read_text().splitlines()
+            self.clips = [json.loads(line) for line in (directory / "clips.jsonl").read_text().splitlines()]
+            for index, clip in enumerate(self.clips):
+                groups.setdefault((clip["speaker"], clip["language"]), []).append(index)
         except OSError as error:
             raise UsageError(f"{directory}: no prepared corpus here ({error.strerror}); make one first") from error
-        self.clips = [json.loads(line) for line in lines]
+        except (ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{directory}: a damaged corpus ({error}); make it again") from error
+        if not groups:
+            raise UsageError(f"{directory}: a corpus without clips; make it again")
         self.num_samples = round(seconds * sample_rate)
         self.sample_rate = sample_rate
         self.seed = seed
         self.gain_db = gain_db
-        groups: dict[tuple[str, str], list[int]] = {}
-        for index, clip in enumerate(self.clips):
-            groups.setdefault((clip["speaker"], clip["language"]), []).append(index)
         self.groups = [np.array(members) for members in groups.values()]
         self.lengths = [np.array([self.clips[i]["length"] for i in members], float) for members in self.groups]
         totals = np.array([lengths.sum() for lengths in self.lengths]) ** 0.5

@@ -75,7 +75,7 @@ class ResidualQuantizer(nn.Module):
 
 
 def sample_depths(batch: int, depths: Sequence[int], full: int, dropout: float, generator: torch.Generator) -> Tensor:
-    """Level dropout (SoundStream, section III-C): int64 [batch], one of `depths` with probability `dropout`, else `full`."""
+    """Level dropout (SoundStream, section III-C): int64 [batch], with chance `dropout` one of `depths`, else `full`."""
     drawn = torch.tensor(depths)[torch.randint(len(depths), (batch,), generator=generator)]
     dropped = torch.rand(batch, generator=generator) < dropout
     return torch.where(dropped, drawn, full)

@@ -16,7 +16,7 @@ from kvant.runtime.streams import DecoderStream, EncoderStream
 
 
 class Codes(NamedTuple):
-    """codes: int64 [C, K, T], coarse first, a row per channel; sample_rate and num_samples: of the wav they came from."""
+    """codes: int64 [C, K, T], coarse first, a row per channel; sample_rate, num_samples: of the wav they came from."""
 
     codes: np.ndarray
     sample_rate: int

@@ -30,7 +30,7 @@ def override(config: Config, changes: Sequence[str]) -> Config:
         try:
             config = _replaced(config, key.split("."), text)
         except _Unknown as error:
-            near = difflib.get_close_matches(key, keys(config), n=1)
+            near = difflib.get_close_matches(key, keys(config), n=1, cutoff=0.8)
             hint = f"did you mean {near[0]}? " if near else ""
             raise UsageError(f"{key}: no such key; {hint}{error}") from None
         except KvantError as error:

@@ -32,18 +32,24 @@ def load_run(path: Path, parts: dict[str, nn.Module], optimizer: Optimizer, gene
         tensors = load_file(path)
     except Exception as error:
         raise ModelError(f"{path}: not a readable training state ({error}); delete it to start over") from error
-    for part, module in parts.items():
-        prefix = f"{part}/"
-        module.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
     moments: dict[int, dict[str, Any]] = {}
     for name, tensor in tensors.items():
         if name.startswith("optimizer/"):
             _, index, key = name.split("/")
             moments.setdefault(int(index), {})[key] = tensor
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    generator.set_state(tensors["generator"])
-    return int(tensors["step"])
+    try:
+        for part, module in parts.items():
+            prefix = f"{part}/"
+            module.load_state_dict({n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)})
+        if len({frozenset(names) for names in moments.values()}) > 1:
+            raise KeyError("some parameters lack moments")
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        generator.set_state(tensors["generator"])
+        return int(tensors["step"])
+    except (KeyError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"{path}: the state of another run ({reason}); delete it to start over") from error
 
 
 def append_record(path: Path, record: dict[str, Any]) -> None:

@@ -1,0 +1,114 @@
+"""What each loss hears and what it does not."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from kvant.losses import ComplexSTFTLoss, LoudnessLoss, MelLoss
+from kvant.losses.band_limit import band_limit
+from kvant.losses.mel import mel_filters
+from kvant.losses.stft import stft
+from tests.speech import speech
+
+
+@pytest.fixture(scope="module")
+def hiss() -> Tensor:
+    """White noise at a level where every band is far above every floor."""
+    return 0.3 * torch.randn(2, 1, 12000, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("gain", [0.5, 0.9, 2.0])
+def test_mel_loss_of_a_gain_is_its_logarithm(hiss: Tensor, gain: float) -> None:
+    """20 dB are 1, whatever the signal."""
+    assert float(MelLoss(24000)(gain * hiss, hiss)) == pytest.approx(abs(math.log10(gain)), rel=1e-4)
+
+
+def test_mel_loss_ignores_what_is_below_its_floor(hiss: Tensor) -> None:
+    loss = MelLoss(24000, floor=1e-4)
+    assert float(loss(hiss * 1e-7, hiss * 1e-9)) == 0
+    assert float(loss(hiss * 1e-7, torch.zeros_like(hiss))) == 0
+
+
+def test_loudness_loss_of_a_gain_follows_the_power_law(hiss: Tensor) -> None:
+    """Energies go with g^2, loudness with energy^0.23: doubling the amplitude adds 38 % of the loudness."""
+    loss = LoudnessLoss(24000)
+    loudness = loss.loudness(hiss.squeeze(1)).mean()
+    expected = (2 ** (2 * 0.23) - 1) * loudness
+    torch.testing.assert_close(loss(2 * hiss, hiss), expected, rtol=1e-3, atol=0)
+
+
+def test_complex_stft_loss_of_a_gain_follows_the_compression(hiss: Tensor) -> None:
+    """|g|^0.3 - 1 of the mean compressed magnitude."""
+    loss = ComplexSTFTLoss()
+    magnitudes = [stft(hiss.squeeze(1), length).abs().pow(0.3).mean() for length in (256, 512, 1024)]
+    expected = (2**0.3 - 1) * torch.stack(magnitudes).mean()
+    torch.testing.assert_close(loss(2 * hiss, hiss), expected, rtol=2e-3, atol=0)
+
+
+def test_only_the_complex_loss_hears_a_flipped_sign(hiss: Tensor) -> None:
+    """-x sounds like x; as a waveform it is as far away as can be: twice the compressed magnitude."""
+    assert float(MelLoss(24000)(-hiss, hiss)) == 0
+    assert float(LoudnessLoss(24000)(-hiss, hiss)) == 0
+    magnitudes = [stft(hiss.squeeze(1), length).abs().pow(0.3).mean() for length in (256, 512, 1024)]
+    expected = 2 * torch.stack(magnitudes).mean()
+    torch.testing.assert_close(ComplexSTFTLoss()(-hiss, hiss), expected, rtol=2e-3, atol=0)
+
+
+def test_stft_has_unit_power_gain(hiss: Tensor) -> None:
+    """The power of white noise of variance s^2 is s^2 in every bin."""
+    power = stft(hiss.squeeze(1), 512)[:, 4:-4, 4:-4].abs().square().mean()
+    assert float(power) == pytest.approx(0.09, rel=0.03)
+
+
+@pytest.mark.parametrize(("window", "mels"), [(256, 20), (512, 40), (1024, 60), (2048, 80), (768, 48)])
+def test_mel_filters_have_unit_area_and_none_is_empty(window: int, mels: int) -> None:
+    filters = mel_filters(24000, window, mels)
+    torch.testing.assert_close(filters.sum(0), torch.ones(mels))
+    centres = (filters * torch.linspace(0, 12000, window // 2 + 1)[:, None]).sum(0)
+    assert torch.equal(centres, centres.sort().values)
+
+
+def test_a_tone_is_in_the_mel_band_of_its_frequency() -> None:
+    """1000 Hz is mel 1000 to three digits: band 1000 / 3266 * 81 - 1 of 80."""
+    tone = torch.sin(2 * math.pi * 1000 * torch.arange(24000) / 24000)[None]
+    bands = MelLoss(24000).log_mel(tone, 2048).mean(dim=(0, 1))
+    top = 2595 * math.log10(1 + 12000 / 700)
+    assert int(bands.argmax()) == round(1000 / top * 81) - 1
+
+
+@pytest.mark.parametrize("length", [4800, 4801, 997])
+@pytest.mark.parametrize("bandwidth", [3000.0, 8000.0, 12000.0])
+def test_band_limit_is_a_projection(length: int, bandwidth: float) -> None:
+    wav = torch.randn(2, 1, length, generator=torch.Generator().manual_seed(0))
+    limit = torch.full((2,), bandwidth)
+    once = band_limit(wav, limit, 24000)
+    torch.testing.assert_close(band_limit(once, limit, 24000), once, rtol=0, atol=1e-5)
+    if bandwidth == 12000:
+        torch.testing.assert_close(once, wav, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("length", [4800, 4801, 101])
+def test_band_limit_keeps_tones_below_and_kills_tones_above(length: int) -> None:
+    """Tones on the bins next to the limit, to either side, for even and odd lengths; each item has its own limit."""
+    low = int(0.45 * length)
+    angle = 2 * math.pi * torch.arange(length, dtype=torch.float64) / length
+    tones = [torch.cos(k * angle).float() for k in (low, low + 1)]
+    wav = (tones[0] + tones[1]).expand(2, 1, length)
+    between = (low + 0.1) / length * 24000
+    limited = band_limit(wav, torch.tensor([between, 12000.0]), 24000)
+    torch.testing.assert_close(limited[0, 0], tones[0], rtol=0, atol=1e-4)
+    torch.testing.assert_close(limited[1, 0], wav[1, 0], rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [MelLoss, LoudnessLoss])
+def test_a_narrow_recording_teaches_nothing_about_what_it_lacks(kind: type) -> None:
+    """Through band_limit, no loss has a slope along what the estimate holds above the recording's bandwidth."""
+    loss, bandwidth = kind(24000), torch.tensor([4000.0])
+    reference = band_limit(speech(0.2), bandwidth, 24000)
+    estimate = (speech(0.2, seed=1)).requires_grad_()
+    loss(band_limit(estimate, bandwidth, 24000), band_limit(reference, bandwidth, 24000)).backward()
+    spectrum = torch.fft.rfft(estimate.grad).abs().flatten()
+    above = torch.linspace(0, 12000, len(spectrum)) > 4000
+    assert spectrum[above].max() < 1e-5 * spectrum[~above].max()

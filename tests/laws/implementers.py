@@ -1,0 +1,96 @@
+"""Every implementer the laws run over, found by listing: a part nobody told the tests about fails them."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from torch import nn
+
+from kvant.decoders.frame import FrameDecoder
+from kvant.encoders.frame import FrameEncoder
+from kvant.heads.istft import ISTFTHead
+from kvant.layers.context import ContextConfig
+from kvant.layers.conv import CausalConv1d
+from kvant.layers.convnext import ConvNeXtBlock
+from kvant.layers.lapped import LappedAnalysis, LappedSynthesis
+from kvant.layers.noise import NoiseCarrier
+from kvant.layers.spectral_features import FeatureConfig
+from kvant.layers.stft import ISTFT, STFT
+from kvant.losses import ComplexSTFTLoss, LoudnessLoss, MelLoss
+from kvant.protocols import Codebook, GradientEstimator, Quantizer, Remedy
+from kvant.quantizers import EMACodebook, LearnedCodebook, ResidualQuantizer, VectorQuantizer
+from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
+from kvant.streaming import Causal, Chain, Pointwise, Residual
+
+
+class Part(NamedTuple):
+    """A causal part and its input: `channels` x (T * `unit`) samples or frames for T units of time."""
+
+    build: Callable[[], Causal]
+    channels: int
+    unit: int = 1
+
+
+FEATURES = FeatureConfig(num_bins=16, num_coefficients=8, num_bands=4)
+CONTEXT = ContextConfig(channels=12, hidden=20, dilations=(1, 2))
+
+CAUSAL: dict[type, Part] = {
+    CausalConv1d: Part(lambda: CausalConv1d(6, 4, kernel_size=3, dilation=2), channels=6),
+    Chain: Part(lambda: Chain(CausalConv1d(6, 4, 5), Pointwise(nn.Tanh()), CausalConv1d(4, 3, 2)), channels=6),
+    ConvNeXtBlock: Part(lambda: ConvNeXtBlock(6, 12, dilation=2), channels=6),
+    FrameDecoder: Part(lambda: FrameDecoder(FEATURES, CONTEXT, latent_dim=5), channels=5),
+    FrameEncoder: Part(lambda: FrameEncoder(FEATURES, CONTEXT, latent_dim=5), channels=1, unit=16),
+    ISTFT: Part(lambda: ISTFT(window_length=20, hop_length=5), channels=22),
+    ISTFTHead: Part(lambda: ISTFTHead(channels=7, window_length=24, hop_length=8), channels=7),
+    LappedAnalysis: Part(lambda: LappedAnalysis(hop_length=10), channels=1, unit=10),
+    LappedSynthesis: Part(lambda: LappedSynthesis(hop_length=10), channels=10),
+    NoiseCarrier: Part(lambda: NoiseCarrier(num_bins=9, period=5), channels=3),
+    Pointwise: Part(lambda: Pointwise(nn.Softplus()), channels=4),
+    Residual: Part(lambda: Residual(CausalConv1d(4, 4, 7)), channels=4),
+    STFT: Part(lambda: STFT(window_length=20, hop_length=8), channels=1, unit=8),
+}
+
+CODEBOOKS: dict[type, Callable[[int, int], Codebook]] = {
+    EMACodebook: lambda size, dim: EMACodebook(size, dim, decay=0.9),
+    LearnedCodebook: LearnedCodebook,
+}
+
+QUANTIZERS: dict[type, Callable[[Callable[[], Codebook], GradientEstimator, tuple[Remedy, ...]], Quantizer]] = {
+    ResidualQuantizer: lambda book, gradient, remedies: ResidualQuantizer(
+        [book() for _ in range(4)], gradient, remedies
+    ),
+    VectorQuantizer: lambda book, gradient, remedies: VectorQuantizer(book(), gradient, remedies),
+}
+
+REMEDIES: dict[type, Callable[[], Remedy]] = {
+    KMeansInit: KMeansInit,
+    ReviveDeadCodes: lambda: ReviveDeadCodes(interval=1),
+}
+
+LOSSES: dict[type, Callable[[], Callable]] = {
+    ComplexSTFTLoss: ComplexSTFTLoss,
+    LoudnessLoss: lambda: LoudnessLoss(sample_rate=24000),
+    MelLoss: lambda: MelLoss(sample_rate=24000),
+}
+
+
+def causal_classes() -> Iterator[type]:
+    """Every Causal subclass defined in `streaming` or below one of the packages of parts."""
+    names = ["kvant.streaming"]
+    for package in ("layers", "encoders", "decoders", "heads"):
+        path = importlib.import_module(f"kvant.{package}").__path__
+        names += [module.name for module in pkgutil.walk_packages(path, f"kvant.{package}.")]
+    for name in names:
+        for _, kind in inspect.getmembers(importlib.import_module(name), inspect.isclass):
+            if kind.__module__ == name and issubclass(kind, Causal) and kind is not Causal:
+                yield kind
+
+
+def missing(listed: object, table: dict[type, object]) -> list[str]:
+    """Names of the listed implementers that the table of builders does not know."""
+    return [kind.__name__ for kind in listed if kind not in table]  # type: ignore[attr-defined]
+
+
+__all__ = ["CAUSAL", "CODEBOOKS", "LOSSES", "QUANTIZERS", "REMEDIES", "Part", "causal_classes", "missing"]

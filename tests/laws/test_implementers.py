@@ -1,0 +1,17 @@
+"""Nothing escapes the laws: every listed implementer has a builder in `implementers.py`."""
+
+from kvant.losses import LOSSES
+from kvant.quantizers import CODEBOOKS, QUANTIZERS
+from kvant.quantizers.remedies import REMEDIES
+from tests.laws import implementers
+
+
+def test_every_implementer_has_a_builder() -> None:
+    unbuilt = [
+        *implementers.missing(implementers.causal_classes(), implementers.CAUSAL),
+        *implementers.missing(CODEBOOKS, implementers.CODEBOOKS),
+        *implementers.missing(QUANTIZERS, implementers.QUANTIZERS),
+        *implementers.missing(REMEDIES, implementers.REMEDIES),
+        *implementers.missing(LOSSES, implementers.LOSSES),
+    ]
+    assert not unbuilt, f"no builder in tests/laws/implementers.py for {', '.join(unbuilt)}: no law is run over them"

@@ -1,0 +1,219 @@
+"""A training run: it learns, stops anywhere, and goes on as if nothing had happened."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from kvant.checkpoint import load_codec
+from kvant.codec import Codec
+from kvant.codecs import frame
+from kvant.data import Batch, Segments
+from kvant.errors import ModelError
+from kvant.model_file import digest, read_model_file
+from kvant.training import loop
+from kvant.training.config import LossWeights, OptimConfig
+from kvant.training.objective import Objective
+from tests.speech import speech
+from tests.torch import small_run
+from tests.wide_awake import wake_codec
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """Training sets the number of threads and how denormals are treated, for the process."""
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_run.write_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def finished(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an uninterrupted run."""
+    run = tmp_path_factory.mktemp("finished")
+    loop.train(small_run.config(corpus), run)
+    return run
+
+
+def assert_same(run: Path, other: Path) -> None:
+    """Weights, statistics, optimizer moments, generator and published model are equal bit for bit."""
+    left, right = (load_file(folder / "state.safetensors") for folder in (run, other))
+    assert left.keys() == right.keys()
+    assert [name for name in left if not torch.equal(left[name], right[name])] == []
+    models = [read_model_file(folder / "model.safetensors") for folder in (run, other)]
+    assert models[0].metadata == models[1].metadata
+    assert digest(models[0].tensors) == digest(models[1].tensors)
+
+
+class TestRun:
+    def test_twenty_steps_lower_the_loss_below_the_closed_form(self, corpus: Path, finished: Path) -> None:
+        """On speech of the held-out part, at full depth and at one level."""
+        config = small_run.config(corpus)
+        objective = Objective(config.weights, 24000)
+        held_out = Segments(corpus / "dev", 24000, config.seconds, seed=5).batch(0, 24)
+        for depth in (1, 3):
+            losses = []
+            for model in ("start/model.safetensors", "model.safetensors"):
+                with torch.no_grad():
+                    losses.append(float(objective(load_codec(finished / model), held_out, depth)[0]))
+            assert losses[1] < losses[0]
+
+    def test_history_records_every_validation_at_every_depth(self, finished: Path) -> None:
+        records = [json.loads(line) for line in (finished / "history.jsonl").read_text().splitlines()]
+        assert [record["step"] for record in records] == [8, 16, 20]
+        names = {f"{loss}@{depth}" for loss in ("mel", "loudness", "complex_stft", "commitment") for depth in (1, 2, 3)}
+        assert all(record.keys() == {"step"} | names for record in records)
+        assert all(record["mel@3"] < record["mel@1"] for record in records)
+
+    def test_the_model_says_how_it_was_trained(self, finished: Path, corpus: Path) -> None:
+        metadata = read_model_file(finished / "model.safetensors").metadata
+        assert metadata["training"] == {"steps": 20, "seconds_heard": 20 * 4 * 0.25}
+        assert read_model_file(finished / "start" / "model.safetensors").metadata["training"]["steps"] == 0
+        recorded = json.loads((finished / "config.json").read_text())
+        assert recorded == json.loads(json.dumps(dataclasses.asdict(small_run.config(corpus))))
+
+    def test_the_same_seed_gives_the_same_run(self, corpus: Path, finished: Path, tmp_path: Path) -> None:
+        loop.train(small_run.config(corpus), tmp_path)
+        assert_same(tmp_path, finished)
+
+
+class TestResume:
+    @pytest.mark.parametrize("stop", [1, 9])
+    def test_a_stopped_run_ends_bit_for_bit_like_an_uninterrupted_one(
+        self, corpus: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+    ) -> None:
+        config = small_run.config(corpus, checkpoint_minutes=0)
+        batch = Segments.batch
+
+        def interrupted(self: Segments, index: int, size: int) -> Batch:
+            if index == config.solve_segments // config.batch_size + stop:
+                raise KeyboardInterrupt
+            return batch(self, index, size)
+
+        monkeypatch.setattr(Segments, "batch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            loop.train(config, tmp_path)
+        monkeypatch.undo()
+        assert int(load_file(tmp_path / "state.safetensors")["step"]) == stop
+        loop.train(config, tmp_path, resume=True)
+        assert_same(tmp_path, finished)
+
+    def test_resuming_a_finished_run_changes_nothing(self, corpus: Path, finished: Path) -> None:
+        before = (finished / "state.safetensors").read_bytes()
+        loop.train(small_run.config(corpus), finished, resume=True)
+        assert (finished / "state.safetensors").read_bytes() == before
+
+    def test_resuming_nothing_starts(self, corpus: Path, finished: Path, tmp_path: Path) -> None:
+        loop.train(small_run.config(corpus), tmp_path, resume=True)
+        assert_same(tmp_path, finished)
+
+    def test_a_run_killed_inside_a_save_goes_on_from_the_save_before(
+        self, corpus: Path, finished: Path, tmp_path: Path
+    ) -> None:
+        command = [sys.executable, "-m", "tests.torch.small_run", str(corpus), str(tmp_path), "6"]
+        worker = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            while not (tmp_path / "inside").exists():
+                assert worker.poll() is None, worker.stderr.read()[-2000:]
+                time.sleep(0.05)
+        finally:
+            worker.kill()  # SIGKILL: nothing in the process gets to clean up
+            worker.communicate()
+        left_behind = list(tmp_path.glob(".kvant-*.tmp"))
+        assert len(left_behind) == 1
+        assert left_behind[0].stat().st_size == (tmp_path / "state.safetensors").stat().st_size
+        assert int(load_file(tmp_path / "state.safetensors")["step"]) == 5
+        assert load_codec(tmp_path / "model.safetensors")
+        loop.train(small_run.config(corpus), tmp_path, resume=True)
+        assert_same(tmp_path, finished)
+
+
+class TestDamage:
+    @pytest.mark.parametrize("damage", ["empty", "cut", "garbage"])
+    def test_a_damaged_state_is_a_clear_error(self, corpus: Path, finished: Path, tmp_path: Path, damage: str) -> None:
+        data = (finished / "state.safetensors").read_bytes()
+        data = {"empty": b"", "cut": data[: len(data) // 2], "garbage": data[::-1]}[damage]
+        (tmp_path / "state.safetensors").write_bytes(data)
+        with pytest.raises(ModelError, match=r"state\.safetensors: not a readable training state.*delete it"):
+            loop.train(small_run.config(corpus), tmp_path, resume=True)
+
+    @pytest.mark.parametrize("missing", ["codec/decoder.leave.weight", "generator", "step", "optimizer/0/exp_avg"])
+    def test_a_state_that_lacks_something_is_a_clear_error(
+        self, corpus: Path, finished: Path, tmp_path: Path, missing: str
+    ) -> None:
+        tensors: dict[str, Tensor] = load_file(finished / "state.safetensors")
+        del tensors[missing]
+        save_file(tensors, tmp_path / "state.safetensors")
+        with pytest.raises(ModelError, match=r"state\.safetensors: .*delete it"):
+            loop.train(small_run.config(corpus), tmp_path, resume=True)
+
+    def test_the_state_of_another_codec_is_a_clear_error(self, corpus: Path, finished: Path, tmp_path: Path) -> None:
+        (tmp_path / "state.safetensors").write_bytes((finished / "state.safetensors").read_bytes())
+        wider = dataclasses.replace(small_run.CODEC, latent_dim=16)
+        with pytest.raises(ModelError, match=r"state\.safetensors: .*delete it"):
+            loop.train(dataclasses.replace(small_run.config(corpus), codec=wider), tmp_path, resume=True)
+
+
+@pytest.fixture(scope="module")
+def codec() -> Codec:
+    torch.manual_seed(0)
+    return wake_codec(frame.build(small_run.CODEC), seconds=4)
+
+
+class TestObjective:
+    def test_the_total_is_the_weighted_sum_of_what_is_reported(self, codec: Codec) -> None:
+        weights = LossWeights(mel=2, loudness=3, complex_stft=5, commitment=7)
+        batch = Batch(speech(0.25, batch=2), torch.tensor([12000.0, 8000.0]))
+        total, losses = Objective(weights, 24000)(codec, batch, 2)
+        assert losses.keys() == {"mel", "loudness", "complex_stft", "commitment"}
+        expected = sum(getattr(weights, name) * loss for name, loss in losses.items())
+        torch.testing.assert_close(total.detach(), expected)
+
+    def test_noise_above_a_recordings_band_costs_nothing(self, codec: Codec) -> None:
+        """The reference may hold anything above its bandwidth: the losses of the waveform do not see it."""
+        wav = speech(0.25)
+        above = torch.zeros(1, 1, wav.shape[-1] // 2 + 1)
+        above[..., 4000 * wav.shape[-1] // 24000 + 1 :] = 30
+        hiss = torch.fft.irfft(above * torch.exp(1j * torch.linspace(0, 999, above.shape[-1])), n=wav.shape[-1])
+        objective = Objective(LossWeights(), 24000)
+
+        class Fixed(torch.nn.Module):
+            def forward(self, _: Tensor, depth: int) -> object:
+                return codec(wav, depth)
+
+        losses = [objective(Fixed(), Batch(x, torch.tensor([4000.0])), 2)[1] for x in (wav, wav + hiss)]
+        assert hiss.abs().max() > 0.1
+        for name, loss in losses[0].items():
+            torch.testing.assert_close(losses[1][name], loss, rtol=1e-4, atol=1e-6)
+
+
+def test_the_optimizer_holds_every_parameter_once_with_the_rates_of_its_config() -> None:
+    optim = OptimConfig(transform_scale=0.1, encoder_scale=0.3, weight_decay=0.01)
+    codec = frame.build(small_run.CODEC)
+    groups = loop.make_optimizer(codec, optim).param_groups
+    settings = {id(p): (group["scale"], group["weight_decay"]) for group in groups for p in group["params"]}
+    named = dict(codec.named_parameters())
+    assert sorted(settings) == sorted(map(id, named.values()))
+    assert sum(len(group["params"]) for group in groups) == len(named)
+    found = {name: settings[id(parameter)] for name, parameter in named.items()}
+    assert found["encoder.klt.basis"] == found["decoder.klt.mean"] == (0.1, 0)
+    assert found["encoder.enter.weight"] == (0.3, 0.01)
+    assert found["encoder.enter.bias"] == (0.3, 0)
+    assert found["decoder.leave.weight"] == (1, 0.01)
+    assert found["decoder.norm.weight"] == (1, 0)
