@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 .PHONY: demo test lint bench table figure clean
 
 demo: $(VENV)/.core
-	$(VENV)/bin/kvant demo --output demo
+	$(VENV)/bin/kvant demo --force --output demo
 
 test: $(VENV)/.dev lint
 	$(VENV)/bin/python -m pytest
@@ -25,7 +25,7 @@ table: $(VENV)/.eval
 	$(VENV)/bin/python recipes/evaluate_voice.py --corpus corpus/voices-24k --clips 24 --json docs/voice-24k.json
 
 figure: $(VENV)/.core
-	$(VENV)/bin/kvant demo --output demo
+	$(VENV)/bin/kvant demo --force --output demo
 	cp demo/spectrograms.png docs/spectrograms.png
 
 $(VENV)/.core: pyproject.toml

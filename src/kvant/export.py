@@ -8,11 +8,9 @@ no weights: each initializer is external data at the place in `model.safetensors
 followed by a cast where the file holds float16. One file serves both engines, and both compute in float32.
 """
 
-import json
 import warnings
 from pathlib import Path
 
-import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
@@ -21,6 +19,7 @@ from kvant.checkpoint import load_codec
 from kvant.codec import Codec
 from kvant.errors import ModelError
 from kvant.files import atomic_write
+from kvant.model_file import LAYOUT_KEY, layout_digest, read_layout
 from kvant.streaming import flatten_state, unflatten_state
 
 OPSET = 18
@@ -78,22 +77,10 @@ def trace(
     return program.model_proto
 
 
-def safetensors_layout(path: Path) -> dict[str, tuple[str, list[int], int, int]]:
-    """Where each tensor lies in a safetensors file: name -> (dtype, shape, offset, length in bytes)."""
-    with path.open("rb") as source:
-        header_length = int.from_bytes(source.read(8), "little")
-        header = json.loads(source.read(header_length))
-    header.pop("__metadata__", None)
-    start = 8 + header_length
-    return {
-        name: (entry["dtype"], entry["shape"], start + entry["data_offsets"][0], np.diff(entry["data_offsets"]).item())
-        for name, entry in header.items()
-    }
-
-
 def point_at(model: onnx.ModelProto, weights: Path) -> onnx.ModelProto:
     """Replace the initializers of `model` by references into the safetensors file `weights`, which lies beside it."""
-    layout = safetensors_layout(weights)
+    layout = read_layout(weights)
+    model.metadata_props.add(key=LAYOUT_KEY, value=layout_digest(layout))
     graph = model.graph
     for node in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
         node.ClearField("doc_string")

@@ -8,7 +8,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -19,6 +19,7 @@ from kvant.files import atomic_write
 
 FORMAT = "kvant-codec"
 FORMAT_VERSION = 1
+LAYOUT_KEY = "kvant_weights_layout"
 DECODER_PARTS = ("decoder.", "quantizer.")
 
 
@@ -39,6 +40,37 @@ def digest(tensors: dict[str, np.ndarray]) -> bytes:
 def decoder_digest(tensors: dict[str, np.ndarray]) -> bytes:
     """Digest of what decoding needs: decoder and codebooks. A retrained encoder keeps it, and so old files readable."""
     return digest({name: array for name, array in tensors.items() if name.startswith(DECODER_PARTS)})
+
+
+class Place(NamedTuple):
+    """Where a tensor lies in a model file: offset and length in bytes."""
+
+    dtype: str
+    shape: list[int]
+    offset: int
+    length: int
+
+
+def read_layout(path: Path) -> dict[str, Place]:
+    """Where each tensor of a model file lies, from its header: 8 bytes of length, then JSON. ModelError: unreadable."""
+    try:
+        with path.open("rb") as source:
+            header_length = int.from_bytes(source.read(8), "little")
+            header = json.loads(source.read(min(header_length, path.stat().st_size)))
+        header.pop("__metadata__", None)
+        first = 8 + header_length
+        return {
+            name: Place(entry["dtype"], entry["shape"], first + start, end - start)
+            for name, entry in header.items()
+            for start, end in [entry["data_offsets"]]
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path}: not a readable model file ({error})") from error
+
+
+def layout_digest(layout: dict[str, Place]) -> str:
+    """Hex SHA-256 of a layout. Graphs that refer to byte ranges of a model file name the layout they were made for."""
+    return hashlib.sha256(json.dumps(sorted(layout.items())).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

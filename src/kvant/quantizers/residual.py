@@ -69,9 +69,10 @@ class ResidualQuantizer(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Latents [B, D, T] of codes [B, k, T], for any k up to K."""
-        vectors = torch.stack([codebook.vectors for codebook in self.codebooks])
-        levels = torch.arange(codes.shape[1], device=codes.device)[:, None]
-        return vectors[levels, codes].sum(dim=1).transpose(1, 2)
+        table = torch.cat([codebook.vectors for codebook in self.codebooks])
+        sizes = torch.tensor([0, *self.codebook_sizes[:-1]], device=codes.device)
+        first = sizes.cumsum(0)[: codes.shape[1], None]  # row of the table where each level's codebook begins
+        return nn.functional.embedding(codes + first, table).sum(dim=1).transpose(1, 2)
 
 
 def sample_depths(batch: int, depths: Sequence[int], full: int, dropout: float, generator: torch.Generator) -> Tensor:

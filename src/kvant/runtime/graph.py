@@ -6,6 +6,8 @@ import numpy as np
 import onnxruntime
 
 from kvant.errors import ModelError
+from kvant.model_file import LAYOUT_KEY, layout_digest, read_layout
+from kvant.runtime.models import WEIGHTS
 
 State = tuple[np.ndarray, ...]
 
@@ -23,6 +25,9 @@ class Graph:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's own exceptions share no other base
             raise ModelError(f"{path}: onnxruntime cannot load this graph ({error}); export the model again") from error
+        made_for = self._session.get_modelmeta().custom_metadata_map.get(LAYOUT_KEY)
+        if made_for != layout_digest(read_layout(path.with_name(WEIGHTS))):
+            raise ModelError(f"{path}: made for a {WEIGHTS} that is laid out otherwise; export the model again")
         self._inputs = [entry.name for entry in self._session.get_inputs()]
         kinds = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
         self._state = [(entry.shape[1:], kinds[entry.type]) for entry in self._session.get_inputs()[1:]]

@@ -13,8 +13,9 @@ from kvant.quantizers.distributed import gather_rows
 class ReviveDeadCodes:
     """Every `interval` steps, codes used less than `share` of the uniform rate restart at random latents of the batch.
 
-    The rule is relative: it means the same for any batch and codebook size. (An absolute count, as in EnCodec, restarts
-    living codes for ever once a batch has fewer vectors than the codebook has codes.)
+    The rule is relative: it means the same for any batch and codebook size, as long as the usage window (some 20 steps)
+    sees several latents per code. (An absolute count, as in EnCodec, restarts living codes for ever once a batch has
+    fewer vectors than the codebook has codes.)
     """
 
     share: float = 0.1
