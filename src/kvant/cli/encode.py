@@ -1,0 +1,63 @@
+"""`kvant encode`: audio to `.kvt`."""
+
+from typing import Annotated, BinaryIO, cast
+
+import typer
+
+from kvant.cli import batch, options
+from kvant.cli.batch import Done
+from kvant.cli.paths import AUDIO, STANDARD, Job, create_bytes, plan
+from kvant.cli.progress import Progress
+from kvant.errors import UsageError
+
+
+class _Flushing:
+    """A sink that keeps nothing back: who listens at the pipe gets every frame when it is made."""
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+
+    def write(self, data: bytes) -> int:
+        written = self._sink.write(data)
+        self._sink.flush()
+        return written
+
+
+def encode(
+    source: Annotated[str, typer.Argument(metavar="IN", help="Audio file, folder, or - for standard input.")],
+    target: Annotated[
+        str | None, typer.Argument(metavar="OUT", help="File, folder, or -. Default: IN with the suffix .kvt.")
+    ] = None,
+    model: options.Model = options.MODEL,
+    bitrate: options.Bitrate = None,
+    num_codebooks: options.NumCodebooks = None,
+    force: options.Force = False,
+    live: Annotated[bool, typer.Option("--live", help="Send every frame at once, for a listener at a pipe.")] = False,
+    threads: Annotated[int, typer.Option("--threads", metavar="N", min=1, max=256, help="Processor cores to use.")] = 1,
+) -> None:
+    """Audio to .kvt: a file, pipe or folder.
+
+    Of a folder all audio below it is encoded, hidden files aside, and the tree is kept below OUT. Without -b or -n all
+    codebooks of the model are used; kvant truncate can drop some later.
+    """
+    options.check_rate(bitrate, num_codebooks)
+    if target is not None and target.lower().endswith(AUDIO):
+        raise UsageError(f"{target}: encode writes .kvt files; for audio from audio there is kvant roundtrip")
+
+    from kvant.audio import open_audio
+    from kvant.runtime import load
+    from kvant.runtime.files import encode_file
+
+    jobs = plan(source, target, AUDIO, ".kvt", force)
+    codec = load(model, threads)
+    levels = options.levels_of(codec, bitrate, num_codebooks)
+
+    def work(job: Job, progress: Progress) -> Done:
+        with open_audio(job.source) as audio, create_bytes(job.target, force) as sink:
+            progress.begin(job.source_name, audio.num_samples)
+            encode_file(audio, cast(BinaryIO, _Flushing(sink)) if live else sink, codec, levels, live, progress)
+            size = "" if job.target == STANDARD else f", {sink.tell()} bytes"
+        rate = audio.channels * codec.bitrate(levels) / 1000
+        return Done(f"{progress.samples_done / audio.sample_rate:.2f} s, {rate:.2f} kbit/s{size}")
+
+    batch.run(jobs, work, force)

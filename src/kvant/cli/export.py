@@ -1,0 +1,37 @@
+"""`kvant export`: the graphs that make a trained model usable without torch."""
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kvant.cli import options
+from kvant.cli.extras import import_extra
+from kvant.cli.failures import printable
+from kvant.errors import ModelError, UsageError
+
+GRAPHS = ("encoder.onnx", "decoder.onnx")
+
+
+def export(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model.safetensors of a run.")],
+    force: options.Force = False,
+) -> None:
+    """Make a trained model usable.
+
+    Writes encoder.onnx and decoder.onnx beside it, which takes half a minute. The folder is then a model for -m: it
+    needs neither torch nor the code that trained it. Needs pip install 'kvant[train]'.
+    """
+    weights = Path(model)
+    if not weights.is_file():
+        raise ModelError(f"{model}: no such model file")
+    for path in map(weights.with_name, GRAPHS):
+        if path.exists() and not force:
+            raise UsageError(f"{path}: exists already; use -f to replace it")
+    exporting = import_extra("kvant.export", "train")
+    logging.getLogger("torch.onnx").setLevel(
+        logging.ERROR
+    )  # it warns that torchvision, which nothing needs, is missing
+    for path in exporting.export(weights):
+        print(printable(f"{path}: {path.stat().st_size} bytes"))

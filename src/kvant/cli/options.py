@@ -1,0 +1,67 @@
+"""Options that several verbs share, and what they mean for a codec or a stream."""
+
+import math
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kvant.errors import UsageError
+
+if TYPE_CHECKING:
+    from kvant.bitstream import Header
+    from kvant.runtime import Codec
+
+MODEL = "kvant-voice-24k"  # kvant.runtime.DEFAULT, whose import would load onnxruntime for `kvant --help`
+
+Model = Annotated[str, typer.Option("-m", "--model", metavar="MODEL", help="Name of a shipped model, or a folder.")]
+OwnModel = Annotated[
+    str | None,
+    typer.Option("-m", "--model", metavar="MODEL", help="Folder of the model, if it is not a shipped one."),
+]
+Bitrate = Annotated[
+    float | None,
+    typer.Option("-b", "--bitrate", metavar="KBPS", help="At most so many kbit/s per channel."),
+]
+NumCodebooks = Annotated[
+    int | None, typer.Option("-n", "--num-codebooks", metavar="K", help="So many codebooks per channel, instead of -b.")
+]
+Stream = Annotated[str, typer.Argument(metavar="IN", help="A .kvt file, or - for standard input.")]
+Force = Annotated[bool, typer.Option("-f", "--force", help="Replace files that exist.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def check_rate(bitrate: float | None, num_codebooks: int | None, required: bool = False) -> None:
+    """UsageError unless at most one is given, exactly one if `required`, and it can be a rate at all."""
+    if bitrate is not None and num_codebooks is not None:
+        raise UsageError("-b and -n exclude each other; give one")
+    if required and bitrate is None and num_codebooks is None:
+        raise UsageError("give the rate: -b KBPS or -n K")
+    if bitrate is not None and not 0 < bitrate < math.inf:
+        raise UsageError(f"-b {bitrate:g}: must be more than 0 kbit/s")
+
+
+def levels_of(codec: "Codec", bitrate: float | None, num_codebooks: int | None) -> int:
+    """How many levels of `codec` the options ask for, all if none is given. UsageError: too few or too many."""
+    return codec.check_levels(num_codebooks) if bitrate is None else codec.levels(1000 * bitrate)
+
+
+def slots_per_level(header: "Header") -> int:
+    """How many slots of a frame make up one level: one per stream of a mono model."""
+    from kvant.bitstream import Layout
+
+    return header.channels if header.layout == Layout.STREAMS else 1
+
+
+def slots_of(header: "Header", bitrate: float | None, num_codebooks: int | None) -> int:
+    """How many slots of a frame the options ask for, all if none is given. UsageError: too few or too many."""
+    slots, step = len(header.codebook_sizes), slots_per_level(header)
+    rates = [header.bitrate(count) / step / 1000 for count in range(step, slots + 1, step)]
+    levels = len(rates) if num_codebooks is None else num_codebooks
+    if bitrate is not None:
+        levels = sum(rate <= bitrate * (1 + 1e-9) for rate in rates)
+        if not levels:
+            possible = ", ".join(f"{rate:g}" for rate in rates)
+            raise UsageError(f"{bitrate:g} kbit/s per channel is too low for this stream; it has {possible} kbit/s")
+    if not 1 <= levels <= len(rates):
+        raise UsageError(f"-n {levels}: this stream has 1 to {len(rates)} codebooks per channel")
+    return step * levels
