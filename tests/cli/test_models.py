@@ -114,6 +114,24 @@ def test_train_hands_the_changed_config_on(
     assert not calls
 
 
+def test_recipes_import_what_lies_beside_them(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Outcome]
+) -> None:
+    """Also the recipe of the shipped model, named from any folder."""
+    pytest.importorskip("torch")
+    configs: list[Any] = []
+    monkeypatch.setattr("kvant.training.loop.train", lambda config, *arguments: configs.append(config))
+    recipe.with_name("steps_of_a_test.py").write_text("STEPS = 9")
+    recipe.write_text("import steps_of_a_test\n" + RECIPE.replace("steps=2", "steps=steps_of_a_test.STEPS"))
+    path = list(sys.path)
+    for name in (recipe, Path(__file__).parents[2] / "recipes/voice_24khz.py"):
+        done = run("train", name, "-o", recipe.with_name("run"))
+        assert (done.code, done.err) == (0, "")
+    assert [config.name for config in configs] == ["small", DEFAULT]
+    assert configs[0].steps == 9
+    assert sys.path == path
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -1,28 +1,33 @@
 """A lower bitrate from a finished stream: trailing layers dropped, no model needed (FORMAT.md, section 8)."""
 
+from collections.abc import Callable
+
 from kvant.bitstream.audio_block import audio_block
 from kvant.bitstream.container import MAGIC, BlockType, Sink, Source, frame_block
 from kvant.bitstream.end import CodesHash, End
+from kvant.bitstream.header import Header
 from kvant.bitstream.reader import Block, Reader
 
 _KEPT = (BlockType.META, BlockType.TABLES)  # INDEX and unknown blocks may speak of bytes that are no longer there
 
 
-def truncate(source: Source, sink: Sink, num_codebooks: int) -> None:
+def truncate(source: Source, sink: Sink, num_codebooks: int | Callable[[Header], int]) -> None:
     """Copy a stream with at most the first `num_codebooks` slots of every frame, block by block.
 
+    A function decides the number by the header, which of a pipe cannot be read twice.
     The header stays as it is, END counts and hashes the codes that remain: the bytes are those of writing these codes
     directly. `UsageError`, before anything is written, for a number the stream cannot have; `Damaged` at the first
     damage, with everything before it written and no END.
     """
     reader = Reader(source, strict=True)
     header = reader.header
-    header.check_num_codebooks(num_codebooks)
+    kept = num_codebooks(header) if callable(num_codebooks) else num_codebooks
+    header.check_num_codebooks(kept)
     sink.write(MAGIC + frame_block(BlockType.HEADER, 0, reader.header_block.payload))
     codes_hash = CodesHash()
     for block in reader.blocks():
         if isinstance(block, Block):
-            codes = block.codes[:num_codebooks]
+            codes = block.codes[:kept]
             codes_hash.update(codes)
             sink.write(audio_block(header, block.start, codes, block.reset))
         elif block.type in _KEPT:

@@ -1,36 +1,13 @@
 """`kvant truncate`: a lower bitrate from a finished file."""
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import Annotated
 
 import typer
 
 from kvant.cli import options
 from kvant.cli.failures import printable
 from kvant.cli.paths import STANDARD, Job, check_target, create_bytes, open_bytes
-
-if TYPE_CHECKING:
-    from kvant.bitstream.container import Source
-
-
-class _Replayed:
-    """A source, of which a pipe's beginning too can be read twice: until `replay` it is kept, then given again."""
-
-    def __init__(self, source: "Source") -> None:
-        self._source = source
-        self._kept = b""
-        self._replaying = False
-
-    def read(self, n: int) -> bytes:
-        if self._replaying and self._kept:
-            data, self._kept = self._kept[:n], self._kept[n:]
-            return data
-        data = self._source.read(n)
-        if not self._replaying:
-            self._kept += data
-        return data
-
-    def replay(self) -> None:
-        self._replaying = True
 
 
 def truncate(
@@ -50,10 +27,8 @@ def truncate(
     from kvant import bitstream
 
     with open_bytes(source) as stream, create_bytes(target, force) as sink:
-        replayed = _Replayed(stream)
-        num_slots = options.slots_of(bitstream.Reader(replayed).header, bitrate, num_codebooks)
-        replayed.replay()
-        bitstream.truncate(replayed, sink, num_slots)
+        slots = partial(options.slots_of, bitrate=bitrate, num_codebooks=num_codebooks)
+        bitstream.truncate(stream, sink, slots)
         size = None if target == STANDARD else sink.tell()
     if size is not None:
         print(printable(f"{target}: {size} bytes"))
