@@ -1,6 +1,6 @@
 """The table of the shipped voice model: Kvant at four bitrates against Opus and Codec2 on speakers it never heard.
 
-    python recipes/evaluate_voice.py --corpus DIR --clips 24
+    python recipes/evaluate_voice.py --corpus DIR --clips 24 --output docs/voice-24k
 
 DIR is what recipes/voice_corpus.py wrote, or any folder with a `test` split of that form. The clips are 3 to 8 s,
 equally many from each speaker, drawn with --seed: short recordings of one speaker are joined, those longer than 8 s are
@@ -56,7 +56,7 @@ def main() -> None:
         "--start", help="a second model to put beside it, such as RUN/start, the closed form it came from"
     )
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="also write the rows to this file")
+    parser.add_argument("--output", type=Path, help="also write OUTPUT.md, the table, and OUTPUT.json, all rows")
     arguments = parser.parse_args()
     codec = kvant.load(arguments.model)
     systems = {f"Kvant {0.75 * depth:g}": kvant_system(codec, depth) for depth in DEPTHS}
@@ -68,11 +68,14 @@ def main() -> None:
     metrics: list[Metric] = [Pesq("WB"), Pesq("NB"), Stoi(), Visqol(), SiSdr(), MelDistance()]
     self_check(clips[0].wav, clips[0].sample_rate, metrics)
     rows = evaluate(systems, clips, metrics, arguments.seed)
-    print(markdown(rows, metrics))
-    if arguments.json:
+    table = markdown(rows, metrics)
+    print(table)
+    if arguments.output:
         versions = {package: importlib.metadata.version(package) for package in PACKAGES}
         names = [clip.name for clip in clips]
-        write_json(arguments.json, rows, model=arguments.model, seed=arguments.seed, versions=versions, clips=names)
+        arguments.output.with_suffix(".md").write_text(table + "\n", encoding="utf-8")
+        about = {"model": arguments.model, "seed": arguments.seed, "versions": versions, "clips": names}
+        write_json(arguments.output.with_suffix(".json"), rows, **about)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """The model card of a trained voice model, from what its file records and what was measured of it.
 
-    python recipes/evaluate_voice.py --corpus DIR --model MODEL --json docs/voice-24k.json > docs/voice-24k.md
-    python recipes/model_card.py MODEL docs/voice-24k > CARD
+    python recipes/model_card.py MODEL MEASURED
 
-The prose is in model_card.md. Seconds heard, data and licences come from the model, figures from the evaluation.
+Writes MODEL_CARD.md beside the weights. The prose is in model_card.md; seconds heard, data and licences come from the
+model, figures from what recipes/evaluate_voice.py wrote as its --output MEASURED.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import math
 from pathlib import Path
 from string import Template
 
+from kvant.files import atomic_write
 from kvant.model_file import read_model_file
 from kvant.runtime import load
 from kvant.runtime.models import WEIGHTS, find
@@ -22,39 +23,39 @@ TEMPLATE = Path(__file__).with_suffix(".md")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a shipped model, or a folder with one")
-    parser.add_argument("measured", type=Path, help="the evaluation, without suffix: MEASURED.json and MEASURED.md")
+    parser.add_argument("measured", type=Path, help="an evaluation: MEASURED.json and MEASURED.md")
     arguments = parser.parse_args()
     codec = load(arguments.model)
     record = codec.metadata
-    tensors = read_model_file(find(arguments.model) / WEIGHTS).tensors
+    folder = Path(find(arguments.model))
+    tensors = read_model_file(folder / WEIGHTS).tensors
     evaluation = json.loads(arguments.measured.with_suffix(".json").read_text(encoding="utf-8"))
     clips = evaluation["clips"]
-    print(
-        Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
-            name=codec.name,
-            sample_rate=codec.sample_rate,
-            frame_rate=f"{codec.frame_rate:g}",
-            levels=codec.num_codebooks,
-            size=codec.codebook_sizes[0],
-            lowest=f"{codec.bitrate(1) / 1000:g}",
-            highest=f"{codec.bitrate() / 1000:g}",
-            parameters=f"{sum(math.prod(tensor.shape) for tensor in tensors.values()) / 1e6:.2f}",
-            latency=f"{1000 * codec.latency / codec.sample_rate:.1f}",
-            decoder_digest=codec.decoder_digest.hex(),
-            model_digest=codec.model_digest.hex(),
-            steps=record["training"]["steps"],
-            seconds=f"{record['training']['seconds_heard']:,.0f}",
-            hours=f"{record['training']['seconds_heard'] / 3600:.1f}",
-            command=record["command"],
-            sources="\n".join(f"| {package} | {licence} |" for package, licence in record["trained_on"].items()),
-            test_sources=", ".join(sorted({clip.split("/")[0] for clip in clips})),
-            clips=len(clips),
-            table=arguments.measured.with_suffix(".md").read_text(encoding="utf-8").strip(),
-            seed=evaluation["seed"],
-            licence=record["licence"],
-        ),
-        end="",
+    card = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        name=codec.name,
+        sample_rate=codec.sample_rate,
+        frame_rate=f"{codec.frame_rate:g}",
+        levels=codec.num_codebooks,
+        size=codec.codebook_sizes[0],
+        lowest=f"{codec.bitrate(1) / 1000:g}",
+        highest=f"{codec.bitrate() / 1000:g}",
+        parameters=f"{sum(math.prod(tensor.shape) for tensor in tensors.values()) / 1e6:.2f}",
+        latency=f"{1000 * codec.latency / codec.sample_rate:.1f}",
+        decoder_digest=codec.decoder_digest.hex(),
+        model_digest=codec.model_digest.hex(),
+        steps=record["training"]["steps"],
+        seconds=f"{record['training']['seconds_heard']:,.0f}",
+        hours=f"{record['training']['seconds_heard'] / 3600:.1f}",
+        command=record["command"],
+        sources="\n".join(f"| {package} | {licence} |" for package, licence in record["trained_on"].items()),
+        test_sources=", ".join(sorted({clip.split("/")[0] for clip in clips})),
+        clips=len(clips),
+        table=arguments.measured.with_suffix(".md").read_text(encoding="utf-8").strip(),
+        seed=evaluation["seed"],
+        licence=record["licence"],
     )
+    with atomic_write(folder / "MODEL_CARD.md", overwrite=True) as sink:
+        sink.write(card.encode())
 
 
 if __name__ == "__main__":
