@@ -16,7 +16,7 @@ TRAINED_ON += ("asterisk-core-sounds-it-g722", "klettres-data", "gcin-voice")
 config = TrainingConfig(
     name="kvant-voice-24k",
     corpus="corpus/voices-24k",
-    steps=9_500,
+    steps=21_000,
     batch_size=8,
     record={
         "licence": "CC-BY-SA-4.0",

@@ -11,9 +11,9 @@ class LossWeights:
     """Weights of the unweighted losses that codec, quantizer and `losses` report."""
 
     mel: float = 2.0
-    loudness: float = 40.0
-    complex_stft: float = 30.0
-    commitment: float = 4.0
+    loudness: float = 60.0
+    complex_stft: float = 25.0
+    commitment: float = 6.0
     codebook: float = 1.0
 
 
@@ -31,8 +31,8 @@ class OptimConfig:
     betas: tuple[float, float] = (0.8, 0.99)
     weight_decay: float = 1e-3
     max_gradient_norm: float = 1.0
-    transform_scale: float = 0.3
-    encoder_scale: float = 0.5
+    transform_scale: float = 0.1
+    encoder_scale: float = 0.3
     average_decay: float = 0.999
 
 
