@@ -8,7 +8,6 @@ model, figures from what recipes/evaluate_voice.py wrote as its --output MEASURE
 
 import argparse
 import json
-import math
 from pathlib import Path
 from string import Template
 
@@ -28,7 +27,7 @@ def main() -> None:
     codec = load(arguments.model)
     record = codec.metadata
     folder = Path(find(arguments.model))
-    tensors = read_model_file(folder / WEIGHTS).tensors
+    model = read_model_file(folder / WEIGHTS)
     evaluation = json.loads(arguments.measured.with_suffix(".json").read_text(encoding="utf-8"))
     clips = evaluation["clips"]
     card = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -39,7 +38,7 @@ def main() -> None:
         size=codec.codebook_sizes[0],
         lowest=f"{codec.bitrate(1) / 1000:g}",
         highest=f"{codec.bitrate() / 1000:g}",
-        parameters=f"{sum(math.prod(tensor.shape) for tensor in tensors.values()) / 1e6:.2f}",
+        parameters=f"{model.num_parameters / 1e6:.2f}",
         latency=f"{1000 * codec.latency / codec.sample_rate:.1f}",
         decoder_digest=codec.decoder_digest.hex(),
         model_digest=codec.model_digest.hex(),

@@ -85,6 +85,11 @@ class ModelFile:
     def name(self) -> str:
         return str(self.metadata["name"])
 
+    @property
+    def num_parameters(self) -> int:
+        """How many values were learnt: those are kept in float16, fixed transforms in float32."""
+        return sum(array.size for array in self.tensors.values() if array.dtype == np.float16)
+
 
 def write_model_file(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, Any], overwrite: bool) -> None:
     """Write atomically. metadata: JSON-able values by name."""

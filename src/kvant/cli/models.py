@@ -32,7 +32,7 @@ def _describe(name: str) -> dict[str, Any]:
 
     folder = available()[name]
     codec = load(name)
-    tensors = read_model_file(folder / WEIGHTS).tensors
+    model = read_model_file(folder / WEIGHTS)
     return {
         "name": name,
         "default": name == DEFAULT,
@@ -41,7 +41,7 @@ def _describe(name: str) -> dict[str, Any]:
         "codebook_sizes": list(codec.codebook_sizes),
         "bitrates": [codec.bitrate(levels) for levels in range(1, codec.num_codebooks + 1)],
         "latency_ms": 1000 * codec.latency / codec.sample_rate,
-        "parameters": sum(tensor.size for tensor in tensors.values()),
+        "parameters": model.num_parameters,
         "bytes": sum(path.stat().st_size for path in folder.iterdir()),
         "decoder_digest": codec.decoder_digest.hex(),
         "model_digest": codec.model_digest.hex(),
