@@ -1,6 +1,6 @@
 """The contracts between Kvant's parts: what flows, and what each kind of part must do with it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
@@ -73,6 +73,3 @@ class Remedy(Protocol):
     """
 
     def __call__(self, codebook: Any, latents: Tensor) -> None: ...
-
-
-Remedies = Sequence[Remedy]
