@@ -214,14 +214,23 @@ def test_end_of_other_codes(parts, make_header, make_codes, write, split):
     assert ["END counts 20 frames, 25 were read" in damage.reason for damage in reader.damage] == [True]
 
 
-def test_end_that_contradicts_the_header(make_header, write, make_codes, split):
+@pytest.mark.parametrize(
+    ("samples", "reasons"),
+    [
+        (1001, ["END says 1001 samples, HEADER 1000"]),
+        (2**64 - 1, ["END says None samples, HEADER 1000"]),
+        (999, []),  # the source was cut short
+    ],
+)
+def test_end_and_what_the_header_announced(make_header, write, make_codes, split, samples, reasons):
     header = make_header(num_samples=1000)
     blocks = split(write(header, make_codes(header, 3)))
     payload = bytearray(blocks[-1].payload)
-    payload[8] ^= 1
+    payload[8:16] = samples.to_bytes(8, "little")
     framed = [frame_block(block.type, block.seq, block.payload, block.flags) for block in blocks[:-1]]
     _, reader = starts(b"".join([MAGIC, *framed, frame_block(BlockType.END, 3, payload)]))
-    assert [damage.reason for damage in reader.damage] == ["END says 1001 samples, HEADER 1000"]
+    assert [damage.reason for damage in reader.damage] == reasons
+    assert reasons or reader.num_samples == samples
 
 
 @pytest.mark.parametrize("block_type", [BlockType.TABLES, BlockType.META, BlockType.INDEX, 0x80, 0xFF])

@@ -181,6 +181,7 @@ def test_num_samples_in_end(make_header):
     assert close(None, 700) == 700
     assert close(700, None) == 700
     assert close(700, 700) == 700
+    assert close(700, 699) == 699  # the source was cut short
     for header_says, close_says in [(700, 701), (None, -1), (None, 2**64 - 1)]:
         with pytest.raises(UsageError):
             close(header_says, close_says)

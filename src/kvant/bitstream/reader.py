@@ -158,8 +158,9 @@ class Reader:
         self._expect(end.total_frames, offset)
         if self.hash_ok is False and self.lost_frames == 0:
             self._report(offset, Damaged("the codes are not those that END was written for"))
-        if self.header.num_samples not in (None, end.num_samples):
-            self._report(offset, Damaged(f"END says {end.num_samples} samples, HEADER {self.header.num_samples}"))
+        announced = self.header.num_samples
+        if announced is not None and (end.num_samples is None or end.num_samples > announced):
+            self._report(offset, Damaged(f"END says {end.num_samples} samples, HEADER {announced}"))
 
     def _report(self, offset: int, error: Damaged, lost_frames: int = 0) -> None:
         if self._strict:

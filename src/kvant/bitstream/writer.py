@@ -61,14 +61,17 @@ class Writer:
                 self._flush()
 
     def close(self, num_samples: int | None = None) -> None:
-        """Write what is pending, and END. `num_samples` per channel at the source's rate, if the header lacks it."""
+        """Write what is pending, and END.
+
+        `num_samples` per channel at the source's rate, if the header lacks it or the source ended before.
+        """
         if self._closed:
             return
         known = self.header.num_samples
         if num_samples is None:
             num_samples = known
-        elif known not in (None, num_samples):
-            raise UsageError(f"num_samples is {num_samples}, but the header says {known}")
+        elif known is not None and num_samples > known:
+            raise UsageError(f"num_samples is {num_samples}, but the header says {known}, and may not be exceeded")
         elif not 0 <= num_samples < UNKNOWN_SAMPLES:
             raise UsageError(f"num_samples is {num_samples}, must be 0 to 2^64 - 2")
         self._flush()

@@ -169,10 +169,9 @@ def compress(
     codec = _loaded(str(model))
     levels = num_codebooks if bitrate is None else codec.levels(bitrate)
     wav = validate(wav, sample_rate)
-    codes = codec.encode(wav, sample_rate, levels)
     sink = io.BytesIO()
     writer = Writer(sink, header_for(codec, sample_rate, len(wav), wav.shape[1]))
-    writer.write(slots(codes.codes))
+    writer.write(slots(codec.encode(wav, sample_rate, levels).codes))
     writer.close(num_samples=wav.shape[1])
     return sink.getvalue()
 
