@@ -17,12 +17,23 @@ def kmeans(points: Tensor, size: int, iterations: int = 10, generator: torch.Gen
 
     With fewer points than centres, points repeat, a little apart so that every centre can win.
     """
+    return lloyd(points, random_centres(points, size, generator), iterations, generator)
+
+
+def random_centres(points: Tensor, size: int, generator: torch.Generator | None = None) -> Tensor:
+    """[size, d] of the points [n, d]; if they are too few, some again with jitter."""
     picks = torch.randperm(len(points), generator=generator, device=points.device)[:size]
     centres = points[picks].clone()
     if len(points) < size:
         extra = torch.randint(len(points), (size - len(points),), generator=generator, device=points.device)
         jitter = torch.randn(len(extra), points.shape[1], generator=generator, device=points.device)
         centres = torch.cat([centres, points[extra] + 1e-3 * points.std() * jitter])
+    return centres
+
+
+def lloyd(points: Tensor, centres: Tensor, iterations: int, generator: torch.Generator | None = None) -> Tensor:
+    """`centres` [V, d] after some iterations over points [n, d]; an empty cluster restarts at a random point."""
+    size = len(centres)
     for _ in range(iterations):
         codes = torch.cat([nearest(part, centres) for part in points.split(16384)])
         counts = torch.bincount(codes, minlength=size)

@@ -13,7 +13,7 @@ from kvant.decoders.frame import FrameDecoder
 from kvant.encoders.frame import FrameEncoder
 from kvant.errors import UsageError
 from kvant.layers.klt import solve_klt
-from kvant.quantizers.kmeans import kmeans
+from kvant.quantizers.kmeans import lloyd, random_centres
 from kvant.quantizers.residual import ResidualQuantizer
 
 
@@ -52,13 +52,44 @@ def solve(codec: Codec, wav: Tensor, max_frames: int = 60_000, seed: int = 0) ->
     encoder.klt.basis.copy_(basis / scale)
     decoder.klt.mean.copy_(mean)
     decoder.klt.basis.copy_(basis * scale)
-    residual = encoder.klt(features)
+    latents = encoder.klt(features)
+    for codebook in quantizer.codebooks:
+        codebook.steps.zero_()
     left = {"klt": float(variances[latent_dim:].sum() / variances.sum())}
-    energy = residual.square().mean()
+    return left | solve_codebooks(quantizer, latents, 12, generator)
+
+
+@torch.no_grad()
+def solve_codebooks(
+    quantizer: ResidualQuantizer, latents: Tensor, iterations: int, generator: torch.Generator
+) -> dict[str, float]:
+    """Lloyd's algorithm, level by level, on what latents [n, D] leave; return the share of their energy left, by level.
+
+    Codebooks that have trained start from where they are, new ones from random latents.
+    """
+    left = {}
+    residual, energy = latents, latents.square().mean()
     for level, codebook in enumerate(quantizer.codebooks):
-        centres = kmeans(residual, codebook.size, iterations=12, generator=generator)
+        trained = codebook.steps > 0
+        start = codebook.vectors.clone() if trained else random_centres(residual, codebook.size, generator)
+        centres = lloyd(residual, start, iterations, generator)
         codebook.replace(torch.ones(codebook.size, dtype=torch.bool), centres)
-        codebook.steps.fill_(1)
-        residual = residual - codebook.lookup(codebook.search(residual))
+        codebook.steps.clamp_(min=1)
+        codes = torch.cat([codebook.search(part) for part in residual.split(16384)])
+        residual = residual - codebook.lookup(codes)
         left[f"level_{level}"] = float(residual.square().mean() / energy)
     return left
+
+
+@torch.no_grad()
+def refit_codebooks(codec: Codec, wav: Tensor, seed: int = 0) -> dict[str, float]:
+    """Put the codebooks of a trained codec at the cluster centres of its latents for wav [B, 1, N].
+
+    In training they follow, by running means over small batches, an encoder that moves; this is where they were headed.
+    A few iterations from where they are suffice, over a hundred frames per code or more: with fewer they overfit.
+    Returns the share of the latents' energy left after each level, as `solve` does.
+    """
+    if not isinstance(codec.quantizer, ResidualQuantizer):
+        raise UsageError("only residual codebooks can be refitted level by level")
+    latents = torch.cat([codec.encoder(codec.pad(part)).transpose(1, 2).flatten(0, 1) for part in wav.split(16)])
+    return solve_codebooks(codec.quantizer, latents, 6, torch.Generator().manual_seed(seed))

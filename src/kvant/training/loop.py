@@ -15,7 +15,7 @@ from kvant.codec import Codec
 from kvant.codecs import CODECS
 from kvant.data import Segments
 from kvant.quantizers.residual import sample_depths
-from kvant.training.closed_form import solve
+from kvant.training.closed_form import refit_codebooks, solve
 from kvant.training.config import OptimConfig, TrainingConfig
 from kvant.training.health import codebook_health
 from kvant.training.objective import Objective
@@ -139,5 +139,8 @@ def train(config: TrainingConfig, run: Path, resume: bool = False) -> Codec:
             save_run(state, step + 1, parts, optimizer, generator)
             publish(run / "model.safetensors", step + 1)
             saved = time.monotonic()
+    left = refit_codebooks(averaged.eval(), data.batch(0, 2 * config.solve_segments).wav, config.seed)
+    print("refitted, share of variance left:", {k: round(v, 3) for k, v in left.items()}, flush=True)
+    publish(run / "model.safetensors", config.steps)
     board.close()
     return averaged
