@@ -1,5 +1,6 @@
 """The solved codec, networks at zero, is a classical transform codec: here computed again from the equations."""
 
+import copy
 import math
 
 import numpy as np
@@ -12,7 +13,7 @@ from kvant.codecs import frame
 from kvant.errors import UsageError
 from kvant.layers.context import ContextConfig
 from kvant.quantizers import EMACodebook, VectorQuantizer
-from kvant.training.closed_form import solve
+from kvant.training.closed_form import refit_codebooks, solve
 from tests.speech import speech
 
 SMALL = ContextConfig(channels=8, hidden=8, dilations=(1,))
@@ -159,3 +160,28 @@ def test_only_a_frame_codec_has_a_closed_form(solved: tuple[Codec, dict[str, flo
     other = Codec(codec.encoder, VectorQuantizer(EMACodebook(64, 24)), codec.decoder, 24000, 320, 320)
     with pytest.raises(UsageError, match="closed form"):
         solve(other, corpus)
+
+
+def test_codebooks_are_refitted_to_an_encoder_that_moved(solved: tuple[Codec, dict[str, float]]) -> None:
+    """Every level then leaves less of the latents of other speech, and nothing but codebooks has changed."""
+    codec = copy.deepcopy(solved[0])
+    with torch.no_grad():
+        codec.encoder.klt.basis.mul_(1.3)
+    before = {name: tensor.clone() for name, tensor in codec.state_dict().items()}
+
+    def left(wav: Tensor) -> list[float]:
+        with torch.no_grad():
+            latents = codec.encoder(codec.pad(wav))
+            quantized = [codec.quantizer.decode(codec.encode(wav, k)) for k in range(1, codec.num_codebooks + 1)]
+        return [float((latents - each).square().mean() / latents.square().mean()) for each in quantized]
+
+    wav, other = speech(1.0, batch=24, seed=3), speech(1.0, batch=4, seed=4)
+    moved = left(other)
+    shares = refit_codebooks(codec, wav)
+    assert list(shares.values()) == pytest.approx(left(wav), rel=1e-3)
+    assert all(share < old for share, old in zip(left(other), moved, strict=True))
+    changed = {name for name, tensor in codec.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert changed
+    assert all(name.startswith("quantizer.codebooks.") for name in changed)
+    for codebook in codec.quantizer.codebooks:
+        torch.testing.assert_close(codebook.weight, codebook.sums / codebook.counts[:, None])

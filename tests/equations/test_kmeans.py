@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from kvant.quantizers.kmeans import kmeans, nearest
+from kvant.quantizers.kmeans import kmeans, lloyd, nearest
 
 LLOYD_MAX = {2: 0.36338, 4: 0.117482, 8: 0.034548, 16: 0.009501}
 """Mean squared error of the best quantizer of a unit Gaussian, by number of levels."""
@@ -59,3 +59,12 @@ def test_same_generator_same_centres() -> None:
     points = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
     first, second = (kmeans(points, 8, generator=torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(first, second)
+
+
+def test_lloyd_goes_on_from_where_it_was() -> None:
+    """Ten iterations are four and then six, and none is none; what it starts from is left alone."""
+    points = torch.randn(500, 2, generator=torch.Generator().manual_seed(0))
+    start = points[:8].clone()
+    assert torch.equal(lloyd(points, start, 0), start)
+    assert torch.equal(lloyd(points, lloyd(points, start, 4), 6), lloyd(points, start, 10))
+    assert torch.equal(start, points[:8])
