@@ -45,6 +45,7 @@ def main() -> None:
         steps=record["training"]["steps"],
         seconds=f"{record['training']['seconds_heard']:,.0f}",
         hours=f"{record['training']['seconds_heard'] / 3600:.1f}",
+        note=record.get("note", ""),
         command=record["command"],
         sources="\n".join(f"| {package} | {licence} |" for package, licence in record["trained_on"].items()),
         test_sources=", ".join(sorted({clip.split("/")[0] for clip in clips})),

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kvant.losses import ComplexSTFTLoss, LoudnessLoss, MelLoss
+from kvant.losses import ComplexSTFTLoss, LogMagnitudeLoss, LoudnessLoss, MelLoss
 from kvant.losses.band_limit import band_limit
 from kvant.losses.mel import mel_filters
 from kvant.losses.stft import stft
@@ -39,6 +39,25 @@ def test_loudness_loss_of_a_gain_follows_the_power_law(hiss: Tensor) -> None:
     torch.testing.assert_close(loss(2 * hiss, hiss), expected, rtol=1e-3, atol=0)
 
 
+@pytest.mark.parametrize("gain", [0.5, 2.0])
+def test_log_magnitude_loss_of_a_gain_is_its_logarithm(hiss: Tensor, gain: float) -> None:
+    """In every bin, so in the mean; what is below the floor is silence."""
+    loss = LogMagnitudeLoss()
+    assert float(loss(gain * hiss, hiss)) == pytest.approx(abs(math.log10(gain)), rel=1e-3)
+    assert float(loss(hiss * 1e-7, torch.zeros_like(hiss))) < 1e-4
+
+
+def test_log_magnitude_loss_prefers_other_noise_to_whistles(hiss: Tensor) -> None:
+    """A tone every 300 Hz with the energy of the noise passes for it in wide bands, and not between the tones."""
+    time = torch.arange(hiss.shape[-1]) / 24000
+    tones = torch.sin(2 * math.pi * 300 * torch.arange(1, 40)[:, None] * time + torch.arange(1, 40)[:, None] ** 2)
+    whistles = tones.sum(0).expand_as(hiss)
+    whistles = whistles * hiss.norm() / whistles.norm()
+    other = 0.3 * torch.randn(hiss.shape, generator=torch.Generator().manual_seed(1))
+    loss = LogMagnitudeLoss()
+    assert float(loss(whistles, hiss)) > 2 * float(loss(other, hiss))
+
+
 def test_complex_stft_loss_of_a_gain_follows_the_compression(hiss: Tensor) -> None:
     """|g|^0.3 - 1 of the mean compressed magnitude."""
     loss = ComplexSTFTLoss()
@@ -51,6 +70,7 @@ def test_only_the_complex_loss_hears_a_flipped_sign(hiss: Tensor) -> None:
     """-x sounds like x; as a waveform it is as far away as can be: twice the compressed magnitude."""
     assert float(MelLoss(24000)(-hiss, hiss)) == 0
     assert float(LoudnessLoss(24000)(-hiss, hiss)) == 0
+    assert float(LogMagnitudeLoss()(-hiss, hiss)) == 0
     magnitudes = [stft(hiss.squeeze(1), length).abs().pow(0.3).mean() for length in (256, 512, 1024)]
     expected = 2 * torch.stack(magnitudes).mean()
     torch.testing.assert_close(ComplexSTFTLoss()(-hiss, hiss), expected, rtol=2e-3, atol=0)

@@ -18,7 +18,7 @@ from kvant.layers.lapped import LappedAnalysis, LappedSynthesis
 from kvant.layers.noise import NoiseCarrier
 from kvant.layers.spectral_features import FeatureConfig
 from kvant.layers.stft import ISTFT, STFT
-from kvant.losses import ComplexSTFTLoss, LoudnessLoss, MelLoss
+from kvant.losses import ComplexSTFTLoss, LogMagnitudeLoss, LoudnessLoss, MelLoss
 from kvant.protocols import Codebook, GradientEstimator, Quantizer, Remedy
 from kvant.quantizers import EMACodebook, LearnedCodebook, ResidualQuantizer, VectorQuantizer
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
@@ -71,6 +71,7 @@ REMEDIES: dict[type, Callable[[], Remedy]] = {
 
 LOSSES: dict[type, Callable[[], Callable]] = {
     ComplexSTFTLoss: ComplexSTFTLoss,
+    LogMagnitudeLoss: LogMagnitudeLoss,
     LoudnessLoss: lambda: LoudnessLoss(sample_rate=24000),
     MelLoss: lambda: MelLoss(sample_rate=24000),
 }

@@ -77,7 +77,11 @@ class TestRun:
     def test_history_records_every_validation_at_every_depth(self, finished: Path) -> None:
         records = [json.loads(line) for line in (finished / "history.jsonl").read_text().splitlines()]
         assert [record["step"] for record in records] == [8, 16, 20]
-        names = {f"{loss}@{depth}" for loss in ("mel", "loudness", "complex_stft", "commitment") for depth in (1, 2, 3)}
+        names = {
+            f"{loss}@{depth}"
+            for loss in ("mel", "loudness", "log_magnitude", "complex_stft", "commitment")
+            for depth in (1, 2, 3)
+        }
         assert all(record.keys() == {"step"} | names for record in records)
         assert all(record["mel@3"] < record["mel@1"] for record in records)
 
@@ -178,10 +182,10 @@ def codec() -> Codec:
 
 class TestObjective:
     def test_the_total_is_the_weighted_sum_of_what_is_reported(self, codec: Codec) -> None:
-        weights = LossWeights(mel=2, loudness=3, complex_stft=5, commitment=7)
+        weights = LossWeights(mel=2, loudness=3, log_magnitude=11, complex_stft=5, commitment=7)
         batch = Batch(speech(0.25, batch=2), torch.tensor([12000.0, 8000.0]))
         total, losses = Objective(weights, 24000)(codec, batch, 2)
-        assert losses.keys() == {"mel", "loudness", "complex_stft", "commitment"}
+        assert losses.keys() == {"mel", "loudness", "log_magnitude", "complex_stft", "commitment"}
         expected = sum(getattr(weights, name) * loss for name, loss in losses.items())
         torch.testing.assert_close(total.detach(), expected)
 

@@ -21,10 +21,12 @@ class FrameDecoder(Causal):
     """latents [B, D, T] -> wav [B, 1, T * hop], one hop late.
 
     The KLT gives back coefficients X (0 above the coded bins) and band levels E; a network over past latents gives log
-    gains g of the coded bins, log gains h and refinements r of all bins, zero at the start; n is the noise carrier and
-    m what X lacks to reach E:
+    gains g and refinements r of the coded bins, and log gains h of the bands, zero at the start; n is the noise carrier
+    and m what X lacks to reach E:
 
-        spectrum = X exp(g) + NOISE_FILL m n exp(h) + E r.
+        spectrum = X exp(g) + E r + NOISE_FILL m n exp(h).
+
+    Noise has a gain per band, not per bin: with one per bin, losses of mel bands are best served by a whistle in each.
     """
 
     def __init__(self, features: FeatureConfig, context: ContextConfig, latent_dim: int) -> None:
@@ -35,7 +37,7 @@ class FrameDecoder(Causal):
         self.enter = CausalConv1d(latent_dim, context.channels, kernel_size=3)
         self.context = context_stack(context)
         self.norm = nn.LayerNorm(context.channels, eps=1e-5)
-        self.outputs = (features.num_coefficients, features.num_bins, features.num_bins)
+        self.outputs = (features.num_coefficients, features.num_coefficients, features.num_bands)
         self.leave = nn.Linear(context.channels, sum(self.outputs))
         self.synthesis = LappedSynthesis(features.num_bins)
         nn.init.zeros_(self.leave.weight)
@@ -50,10 +52,10 @@ class FrameDecoder(Causal):
         noise, noise_state = self.noise.step(x, noise_state)
         hidden, enter_state = self.enter.step(x, enter_state)
         hidden, context_state = self.context.step(hidden, context_state)
-        gain, noise_gain, refinement = self.leave(self.norm(hidden.transpose(1, 2))).split(self.outputs, dim=-1)
+        gain, refinement, noise_gain = self.leave(self.norm(hidden.transpose(1, 2))).split(self.outputs, dim=-1)
         coefficients, missing, envelope = self.features.restore(self.klt(x.transpose(1, 2)))
-        coefficients = coefficients * torch.exp(gain.clamp(max=3))
-        spectrum = F.pad(coefficients, (0, refinement.shape[-1] - gain.shape[-1])) + envelope * refinement
-        spectrum = spectrum + NOISE_FILL * missing * noise.transpose(1, 2) * torch.exp(noise_gain.clamp(max=3))
+        coded = coefficients * torch.exp(gain.clamp(max=3)) + envelope[..., : gain.shape[-1]] * refinement
+        filling = NOISE_FILL * missing * self.features.bands.spread(torch.exp(noise_gain.clamp(max=3)))
+        spectrum = F.pad(coded, (0, filling.shape[-1] - gain.shape[-1])) + filling * noise.transpose(1, 2)
         wav, synthesis_state = self.synthesis.step(spectrum.transpose(1, 2), synthesis_state)
         return wav, (noise_state, enter_state, context_state, synthesis_state)

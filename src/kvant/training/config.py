@@ -12,6 +12,7 @@ class LossWeights:
 
     mel: float = 2.0
     loudness: float = 60.0
+    log_magnitude: float = 4.0
     complex_stft: float = 25.0
     commitment: float = 6.0
     codebook: float = 1.0

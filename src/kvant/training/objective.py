@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from kvant.codec import Codec
 from kvant.data import Batch
-from kvant.losses import ComplexSTFTLoss, LoudnessLoss, MelLoss
+from kvant.losses import ComplexSTFTLoss, LogMagnitudeLoss, LoudnessLoss, MelLoss
 from kvant.losses.band_limit import band_limit
 from kvant.training.config import LossWeights
 
@@ -20,6 +20,7 @@ class Objective(nn.Module):
         self.sample_rate = sample_rate
         self.mel = MelLoss(sample_rate, (512, 2048), (40, 80))
         self.loudness = LoudnessLoss(sample_rate)
+        self.log_magnitude = LogMagnitudeLoss()
         self.complex_stft = ComplexSTFTLoss((256, 1024))
 
     def forward(self, codec: Codec, batch: Batch, num_codebooks: int | Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -29,6 +30,7 @@ class Objective(nn.Module):
         losses = {
             "mel": self.mel(estimate, reference),
             "loudness": self.loudness(estimate, reference),
+            "log_magnitude": self.log_magnitude(estimate, reference),
             "complex_stft": self.complex_stft(estimate, reference),
             **reconstruction.quantized.losses,
         }
