@@ -3,7 +3,7 @@
     kvant train recipes/voice_24khz.py corpus=DIR --output RUN [--resume]
     kvant export RUN/model.safetensors
 
-Phase A of training: no adversary, two losses of spectra and one of loudness, from the closed-form start.
+Phase A of training: no adversary, three losses of spectra and one of loudness, from the closed-form start.
 """
 
 from voice_sources import LICENCES
