@@ -20,7 +20,7 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.core
 	$(VENV)/bin/python benchmarks/speed.py
 
-# The corpus, the closed form that training starts from, and both measured beside Opus and Codec2: a quarter of an hour.
+# The corpus, the closed form that training starts from, and both measured beside Opus and Codec2: some twenty minutes.
 table: $(VENV)/.eval
 	$(VENV)/bin/python recipes/voice_corpus.py corpus/packages corpus/voices-24k
 	$(VENV)/bin/kvant train recipes/voice_24khz.py corpus=corpus/voices-24k steps=0 --output runs/closed-form
