@@ -2,7 +2,7 @@
 
 A network started from noise spends its first hours rediscovering a linear transform. A classical transform codec is
 known in closed form instead: eigenvectors give the transform (`layers.klt`), Lloyd's algorithm the codebooks, level
-by level on what the levels before leave.
+by level on what the levels before leave. The same algorithm refits the codebooks when training has ended.
 """
 
 import torch

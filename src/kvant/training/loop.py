@@ -62,8 +62,8 @@ def validate(codec: Codec, objective: Objective, segments: Segments, config: Tra
 def train(config: TrainingConfig, run: Path, resume: bool = False) -> Codec:
     """Train into the folder `run`.
 
-    It gets `model.safetensors` (averaged weights), `start/` (the closed form), `state.safetensors` (to resume from),
-    `history.jsonl` and `tensorboard/`.
+    It gets `model.safetensors` (averaged weights, in the end with refitted codebooks), `start/` (the closed form),
+    `state.safetensors` (to resume from), `history.jsonl` and `tensorboard/`.
     """
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=2))
