@@ -58,6 +58,22 @@ class Codebook(Protocol):
     def replace(self, mask: Tensor, vectors: Tensor) -> None: ...
 
 
+class Judgement(NamedTuple):
+    """What one discriminator thinks of a batch.
+
+    score: real where high, one value per place it looked at, any shape. features: the activations before the score.
+    """
+
+    score: Tensor
+    features: list[Tensor]
+
+
+class Discriminator(Protocol):
+    """wav [B, 1, N] -> one judgement per resolution, period or scale; gradient reaches wav."""
+
+    def __call__(self, wav: Tensor) -> list[Judgement]: ...
+
+
 GradientEstimator = Callable[[Tensor, Tensor], Tensor]
 """(latents, quantized), both [..., D] -> the value of `quantized` with the gradient of a paper."""
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import nn
 
 from kvant.decoders.frame import FrameDecoder
+from kvant.discriminators import FrequencyChannelsDiscriminator
 from kvant.encoders.frame import FrameEncoder
 from kvant.heads.istft import ISTFTHead
 from kvant.layers.context import ContextConfig
@@ -19,7 +20,7 @@ from kvant.layers.noise import NoiseCarrier
 from kvant.layers.spectral_features import FeatureConfig
 from kvant.layers.stft import ISTFT, STFT
 from kvant.losses import ComplexSTFTLoss, LogMagnitudeLoss, LoudnessLoss, MelLoss
-from kvant.protocols import Codebook, GradientEstimator, Quantizer, Remedy
+from kvant.protocols import Codebook, Discriminator, GradientEstimator, Quantizer, Remedy
 from kvant.quantizers import EMACodebook, LearnedCodebook, ResidualQuantizer, VectorQuantizer
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
 from kvant.streaming import Causal, Chain, Pointwise, Residual
@@ -76,6 +77,10 @@ LOSSES: dict[type, Callable[[], Callable]] = {
     MelLoss: lambda: MelLoss(sample_rate=24000),
 }
 
+DISCRIMINATORS: dict[type, Callable[[], Discriminator]] = {
+    FrequencyChannelsDiscriminator: lambda: FrequencyChannelsDiscriminator((128, 256), channels=16),
+}
+
 
 def causal_classes() -> Iterator[type]:
     """Every Causal subclass defined in `streaming` or below one of the packages of parts."""
@@ -94,4 +99,14 @@ def missing(listed: object, table: dict[type, object]) -> list[str]:
     return [kind.__name__ for kind in listed if kind not in table]  # type: ignore[attr-defined]
 
 
-__all__ = ["CAUSAL", "CODEBOOKS", "LOSSES", "QUANTIZERS", "REMEDIES", "Part", "causal_classes", "missing"]
+__all__ = [
+    "CAUSAL",
+    "CODEBOOKS",
+    "DISCRIMINATORS",
+    "LOSSES",
+    "QUANTIZERS",
+    "REMEDIES",
+    "Part",
+    "causal_classes",
+    "missing",
+]

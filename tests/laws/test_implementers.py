@@ -1,5 +1,6 @@
 """Nothing escapes the laws: every listed implementer has a builder in `implementers.py`."""
 
+from kvant.discriminators import DISCRIMINATORS
 from kvant.losses import LOSSES
 from kvant.quantizers import CODEBOOKS, QUANTIZERS
 from kvant.quantizers.remedies import REMEDIES
@@ -13,5 +14,6 @@ def test_every_implementer_has_a_builder() -> None:
         *implementers.missing(QUANTIZERS, implementers.QUANTIZERS),
         *implementers.missing(REMEDIES, implementers.REMEDIES),
         *implementers.missing(LOSSES, implementers.LOSSES),
+        *implementers.missing(DISCRIMINATORS, implementers.DISCRIMINATORS),
     ]
     assert not unbuilt, f"no builder in tests/laws/implementers.py for {', '.join(unbuilt)}: no law is run over them"
