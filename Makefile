@@ -22,7 +22,7 @@ bench: $(VENV)/.core
 
 # The corpus, the closed form that training starts from, and both measured beside Opus and Codec2: some twenty minutes.
 table: $(VENV)/.eval
-	$(VENV)/bin/python recipes/voice_corpus.py corpus/packages corpus/voices-24k
+	$(VENV)/bin/kvant data fetch voices --force --cache corpus/packages --output corpus/voices-24k
 	$(VENV)/bin/kvant train recipes/voice_24khz.py corpus=corpus/voices-24k steps=0 --output runs/closed-form
 	$(VENV)/bin/kvant export --force runs/closed-form/start/model.safetensors
 	$(VENV)/bin/python recipes/evaluate_voice.py --corpus corpus/voices-24k --clips 24 --start runs/closed-form/start \

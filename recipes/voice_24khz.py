@@ -1,4 +1,4 @@
-"""kvant-voice-24k: Kvant's own codec for speech at 24 kHz, trained on the open recordings of `voice_corpus.py`.
+"""kvant-voice-24k: Kvant's own codec for speech at 24 kHz, trained on the open recordings of `kvant data fetch voices`.
 
     kvant train recipes/voice_24khz.py corpus=DIR --output RUN [--resume]
     kvant export RUN/model.safetensors
@@ -6,8 +6,7 @@
 Phase A of training: no adversary, three losses of spectra and one of loudness, from the closed-form start.
 """
 
-from voice_sources import LICENCES
-
+from kvant.data.voice_sources import LICENCES
 from kvant.training.config import TrainingConfig
 
 TRAINED_ON = ("festvox-ru", "tuxpaint-stamps-default", "fillets-ng-data-cs", "asterisk-core-sounds-fr-g722")

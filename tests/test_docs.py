@@ -37,6 +37,7 @@ def test_the_python_of_the_readme_runs() -> None:
 
 def test_the_commands_of_the_readme_are_there() -> None:
     verbs = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    verbs |= {group.name for group in app.registered_groups if group.name}
     shown = set(re.findall(r"kvant ([a-z]+) ", "".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))))
     assert shown <= verbs
     assert {"encode", "decode", "train"} <= shown

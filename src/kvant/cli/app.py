@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import kvant
-from kvant.cli import failures
+from kvant.cli import data, failures
 from kvant.cli.decode import decode
 from kvant.cli.demo import demo
 from kvant.cli.encode import encode
@@ -53,6 +53,7 @@ app = typer.Typer(
 )
 for _verb in _VERBS:
     app.command()(failures.reported(_verb))
+app.add_typer(data.app, name="data")
 
 
 def _print_version(asked: bool) -> None:

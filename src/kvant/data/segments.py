@@ -1,73 +1,68 @@
 """Random segments of a memory-mapped corpus: item k of a run is a function of (seed, k) alone, so a run can resume."""
 
+import hashlib
 import json
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
+from kvant.data.balance import Balance, tree
+from kvant.data.batch import Batch, placed, stacked
 from kvant.errors import UsageError
-
-
-class Batch(NamedTuple):
-    """wav: [B, 1, N]. bandwidth: [B] Hz, the highest frequency each source recording carries."""
-
-    wav: Tensor
-    bandwidth: Tensor
 
 
 class Segments:
     """Segments of `seconds` from a corpus directory: `audio.npy` (int16, all clips in a row) and `clips.jsonl`.
 
-    A clip's speaker-language group is drawn with probability proportional to its total length to the power 0.5, so that
-    the longest voice does not drown the others; then a clip by length, then a start. Shorter clips are put at a random
-    place in silence. Gain: uniform in `gain_db`.
+    A clip is drawn as `balance` says, then a start. Shorter clips are put at a random place in silence. Gain: uniform
+    in `gain_db`. The position in the run is the item's number: there is no other state.
+
+    fingerprint: hex SHA-256 of `clips.jsonl` and the number of samples, for a checkpoint to tell its corpus by.
+    UsageError: no prepared corpus there, or a damaged one.
     """
 
     def __init__(
-        self, directory: Path, sample_rate: int, seconds: float, seed: int, gain_db: tuple[float, float] = (-12, 6)
+        self,
+        directory: Path,
+        sample_rate: int,
+        seconds: float,
+        seed: int,
+        gain_db: tuple[float, float] = (-12, 6),
+        balance: Balance | None = None,
     ) -> None:
-        groups: dict[tuple[str, str], list[int]] = {}
         try:
             self.audio = np.load(directory / "audio.npy", mmap_mode="r")
-            self.clips = [json.loads(line) for line in (directory / "clips.jsonl").read_text().splitlines()]
-            for index, clip in enumerate(self.clips):
-                groups.setdefault((clip["speaker"], clip["language"]), []).append(index)
+            lines = (directory / "clips.jsonl").read_bytes()
+            clips = [json.loads(line) for line in lines.decode().splitlines()]
+            table = np.array([(each["offset"], each["length"], each["bandwidth_hz"]) for each in clips], np.int64)
+            self.offsets, self.lengths, self.bandwidths = table.reshape(-1, 3).T
+            self.tree = tree(clips, self.lengths, balance or Balance())
         except OSError as error:
             raise UsageError(f"{directory}: no prepared corpus here ({error.strerror}); make one first") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise UsageError(f"{directory}: a damaged corpus ({error}); make it again") from error
-        if not groups:
-            raise UsageError(f"{directory}: a corpus without clips; make it again")
+        missing = int((self.offsets + self.lengths).max()) - len(self.audio)
+        if missing > 0 or self.offsets.min() < 0:
+            raise UsageError(f"{directory}: audio.npy and clips.jsonl do not belong together; make the corpus again")
         self.num_samples = round(seconds * sample_rate)
         self.sample_rate = sample_rate
         self.seed = seed
         self.gain_db = gain_db
-        self.groups = [np.array(members) for members in groups.values()]
-        self.lengths = [np.array([self.clips[i]["length"] for i in members], float) for members in self.groups]
-        totals = np.array([lengths.sum() for lengths in self.lengths]) ** 0.5
-        self.group_probability = totals / totals.sum()
+        self.fingerprint = hashlib.sha256(lines + b"\n%d" % len(self.audio)).hexdigest()
 
-    def item(self, index: int) -> tuple[np.ndarray, float]:
-        """Segment number `index` of the run, float32 [N], and its source's bandwidth in Hz."""
-        rng = np.random.default_rng((self.seed, index))
-        group = rng.choice(len(self.groups), p=self.group_probability)
-        lengths = self.lengths[group]
-        clip = self.clips[rng.choice(self.groups[group], p=lengths / lengths.sum())]
-        slack = clip["length"] - self.num_samples
-        start = clip["offset"] + (int(rng.integers(slack + 1)) if slack > 0 else 0)
-        samples = np.asarray(self.audio[start : start + min(clip["length"], self.num_samples)], np.float32) / 32768
-        if slack < 0:
-            before = int(rng.integers(-slack + 1))
-            samples = np.pad(samples, (before, -slack - before))
-        gain = 10 ** (rng.uniform(*self.gain_db) / 20)
-        peak = float(np.abs(samples).max(initial=1e-9))
-        return samples * np.float32(min(gain, 1 / peak)), float(clip["bandwidth_hz"])
+    def item(self, index: int, epoch: int = 0) -> tuple[np.ndarray, float]:
+        """Segment number `index` of the run, float32 [N], and its source's bandwidth in Hz.
 
-    def batch(self, index: int, size: int) -> Batch:
+        Clips are drawn with replacement, so a run needs no epochs; another `epoch` is another sequence.
+        """
+        rng = np.random.default_rng((self.seed, index, epoch))
+        clip = self.tree.draw(rng)
+        length = int(self.lengths[clip])
+        slack = length - self.num_samples
+        start = int(self.offsets[clip]) + (int(rng.integers(slack + 1)) if slack > 0 else 0)
+        samples = np.asarray(self.audio[start : start + min(length, self.num_samples)], np.float32) / 32768
+        return placed(samples, self.num_samples, self.gain_db, rng), float(self.bandwidths[clip])
+
+    def batch(self, index: int, size: int, epoch: int = 0) -> Batch:
         """Batch number `index`: items index * size .. (index + 1) * size."""
-        items = [self.item(k) for k in range(index * size, (index + 1) * size)]
-        wav = torch.from_numpy(np.stack([samples for samples, _ in items]))[:, None]
-        return Batch(wav, torch.tensor([bandwidth for _, bandwidth in items]))
+        return stacked([self.item(k, epoch) for k in range(index * size, (index + 1) * size)])

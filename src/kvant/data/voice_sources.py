@@ -1,7 +1,6 @@
 """What the voice corpus is made of: Debian packages, their licences and speakers, and which split hears whom."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +18,7 @@ LICENCES = {
     "klettres-data": "GPL-2+ (Anne-Marie Mahfouf and contributors, 2001-2011)",
     "gcin-voice": "voice 3: GPL-3 or LGPL-3 (Edward Der-Hua Liu, 2014); voice 5: CC-BY-3.0 (ChionMeilin, Chu Lo)",
 }
+CONTENTS = "speech at 24 kHz, 7.0 h train, 0.4 h dev, 2.6 h test, 46 voices in some 25 languages; 515 MB of packages"
 ASTERISK_SPEAKERS = {"fr": "june", "it": "carlo", "en": "allison", "es": "allison", "ru": "ivrvoice-ru"}
 NOT_SPEECH = re.compile(r"/silence/|/(beep|beeperr|(a|de)scending-2tone|tt-monkeys)\.g722$")
 
@@ -31,17 +31,6 @@ class Source(NamedTuple):
     path: str
     speaker: str
     language: str
-
-
-def fetch(package: str, cache: Path) -> Path:
-    """The `.deb` of a package in the cache, downloaded if absent and unpacked beside as `cache/package`."""
-    if not list(cache.glob(f"{package}_*.deb")):
-        subprocess.run(["apt-get", "download", package], cwd=cache, check=True)
-    archive = next(iter(sorted(cache.glob(f"{package}_*.deb"))))
-    if not (cache / package).is_dir():
-        subprocess.run(["dpkg", "-x", archive.name, f"{package}.partial"], cwd=cache, check=True)
-        (cache / f"{package}.partial").rename(cache / package)
-    return archive
 
 
 def sources(cache: Path) -> Iterator[Source]:
