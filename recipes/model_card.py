@@ -3,14 +3,14 @@
     python recipes/model_card.py MODEL MEASURED
 
 Writes MODEL_CARD.md beside the weights. The prose is in model_card.md; seconds heard, data and licences come from the
-model, figures from what recipes/evaluate_voice.py wrote as its --output MEASURED.
+model, figures from MEASURED.json and MEASURED.md, the results.json and table.md that `kvant eval` wrote.
 """
 
 import argparse
-import json
 from pathlib import Path
 from string import Template
 
+from kvant.evaluation.results import from_json
 from kvant.files import atomic_write
 from kvant.model_file import read_model_file
 from kvant.runtime import load
@@ -28,8 +28,7 @@ def main() -> None:
     record = codec.metadata
     folder = Path(find(arguments.model))
     model = read_model_file(folder / WEIGHTS)
-    evaluation = json.loads(arguments.measured.with_suffix(".json").read_text(encoding="utf-8"))
-    clips = evaluation["clips"]
+    evaluation = from_json(arguments.measured.with_suffix(".json").read_text(encoding="utf-8"))
     card = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=codec.name,
         sample_rate=codec.sample_rate,
@@ -48,10 +47,10 @@ def main() -> None:
         note=record.get("note", ""),
         command=record["command"],
         sources="\n".join(f"| {package} | {licence} |" for package, licence in record["trained_on"].items()),
-        test_sources=", ".join(sorted({clip.split("/")[0] for clip in clips})),
-        clips=len(clips),
+        test_sources=", ".join(sorted({clip.source for clip in evaluation.clips})),
+        clips=len(evaluation.clips),
         table=arguments.measured.with_suffix(".md").read_text(encoding="utf-8").strip(),
-        seed=evaluation["seed"],
+        seed=evaluation.about["seed"],
         licence=record["licence"],
     )
     with atomic_write(folder / "MODEL_CARD.md", overwrite=True) as sink:

@@ -1,12 +1,14 @@
 """Delay, polarity and gain are recognised, and are not taken for distortion."""
 
+import warnings
+
 import numpy as np
 import pytest
 
-from kvant.errors import AudioError, KvantError
+from kvant.errors import AudioError
 from kvant.evaluation.alignment import Alignment, estimate_alignment, shift
-from kvant.evaluation.metrics import MelDistance, SiSdr
-from kvant.evaluation.self_check import DELAY, self_check
+from kvant.evaluation.metrics import MelDistance, SiSdr, UndefinedScore
+from kvant.evaluation.self_check import DELAY, HarnessError, self_check
 
 RATE = 24000
 
@@ -62,12 +64,48 @@ def test_the_harness_checks_itself(voice):
     assert 0.8 * np.log10(2) < checks["attenuation"].scores["mel distance"] < np.log10(2)
 
 
-def test_a_harness_with_a_wrong_metric_is_refused(voice):
-    class Constant(SiSdr):
-        name = "constant"
+class Broken(SiSdr):
+    """A metric that answers the same whatever it is asked, with or without a reason."""
 
+    def __init__(self, value):
+        self.value = value
+
+    def __call__(self, estimate, reference, sample_rate):
+        return np.array([self.value])
+
+
+@pytest.mark.parametrize(("value", "shown"), [(42.0, "42"), (np.nan, "nan")])
+def test_a_harness_with_a_wrong_metric_is_refused(voice, value, shown):
+    with pytest.raises(HarnessError, match=f"SI-SDR of identity is {shown}"):
+        self_check(voice, RATE, [Broken(value)])
+
+
+def test_a_harness_that_takes_delay_for_distortion_is_refused(voice, monkeypatch):
+    monkeypatch.setattr("kvant.evaluation.self_check.estimate_alignment", lambda *_: Alignment(0, 1.0, 1.0))
+    with pytest.raises(HarnessError, match="takes delay"):
+        self_check(voice, RATE, [SiSdr()])
+
+
+def test_a_metric_that_says_why_it_is_undefined_is_no_fault_of_the_harness(voice):
+    class Demanding(SiSdr):
         def __call__(self, estimate, reference, sample_rate):
-            return np.array([42.0])
+            warnings.warn(UndefinedScore("needs an hour"), stacklevel=2)
+            return np.array([np.nan])
 
-    with pytest.raises(KvantError, match="constant of identity is 42"):
-        self_check(voice, RATE, [Constant()])
+    checks = self_check(voice, RATE, [Demanding()])
+    assert all(np.isnan(check.scores["SI-SDR"]) for check in checks)
+
+
+def test_what_matches_as_well_upright_is_not_called_inverted():
+    # Two copies of a noise, the late one inverted and a little louder: as a formant half a pitch period away may be.
+    noise = np.random.default_rng(0).normal(size=RATE)
+    estimate = noise - 1.05 * shift(noise, -40, RATE)
+    assert estimate_alignment(estimate, noise, RATE).delay == 0
+    louder = noise - 1.3 * shift(noise, -40, RATE)
+    assert estimate_alignment(louder, noise, RATE).delay == 40
+    assert estimate_alignment(louder, noise, RATE).inverted
+
+
+def test_an_inverted_tone_is_inverted_though_half_a_period_later_it_is_upright():
+    tone = np.sin(2 * np.pi * 200 * np.arange(RATE) / RATE)
+    assert estimate_alignment(-tone, tone, RATE) == pytest.approx((0, -1, -1))

@@ -5,8 +5,10 @@ import pytest
 
 from kvant.errors import AudioError, UsageError
 from kvant.evaluation.extras import extra
-from kvant.evaluation.metrics import MelDistance, Pesq, SiSdr, Stoi, UndefinedScore, Visqol
-from kvant.evaluation.metrics.mel_distance import FLOOR, log_mel, mel_bands
+from kvant.evaluation.metrics import MelDistance, Pesq, SiSdr, StftDistance, Stoi, UndefinedScore, Visqol
+from kvant.evaluation.metrics.choice import METRICS, choose
+from kvant.evaluation.metrics.mel_distance import log_mel, mel_bands
+from kvant.evaluation.metrics.spectrum import FLOOR, WINDOWS, amplitude
 
 RATE = 24000
 
@@ -36,6 +38,27 @@ def test_mel_distance_of_a_gain_is_its_logarithm(gain):
     # Above the floor everywhere, so every |difference| is the same log10 g.
     noise = np.random.default_rng(0).normal(scale=0.1, size=(2, RATE))
     np.testing.assert_allclose(MelDistance()(gain * noise, noise, RATE), abs(np.log10(gain)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("gain", [0.5, 2.0, -3.7])
+def test_stft_distance_of_a_gain_is_closed(gain):
+    # |g| - 1 of the norm in every window, and the same |ln g| in every bin.
+    noise = np.random.default_rng(0).normal(scale=0.1, size=RATE)
+    expected = abs(abs(gain) - 1) + abs(np.log(abs(gain)))
+    np.testing.assert_allclose(StftDistance()(gain * noise, noise, RATE), expected, rtol=1e-4)  # a bin may be empty
+
+
+def test_stft_distance_to_silence_is_that_of_the_whole_reference():
+    # Convergence is 1; in every bin the logarithm falls from the reference's to the floor's.
+    noise = np.random.default_rng(0).normal(scale=0.1, size=RATE)
+    fall = np.mean([np.log(np.maximum(amplitude(noise, window), FLOOR) / FLOOR).mean() for window in WINDOWS])
+    np.testing.assert_allclose(StftDistance()(np.zeros(RATE), noise, RATE), 1 + fall)
+
+
+def test_stft_distance_is_zero_at_identity_and_blind_to_what_is_below_the_floor(voice):
+    faint = np.random.default_rng(0).normal(scale=1e-7, size=len(voice)).astype(np.float32)
+    assert StftDistance()(voice, voice, RATE)[0] == 0
+    assert StftDistance()(voice + faint, voice, RATE)[0] < 1e-2
 
 
 def test_mel_distance_is_symmetric_and_zero_at_identity(voice):
@@ -85,7 +108,7 @@ def test_short_signals_are_defined_or_say_why(length):
         assert MelDistance()(wav, wav, RATE)[0] == 0
 
 
-@pytest.mark.parametrize("metric", [SiSdr(), MelDistance()])
+@pytest.mark.parametrize("metric", [SiSdr(), MelDistance(), StftDistance()])
 def test_shapes_and_samples_are_checked(metric):
     with pytest.raises(AudioError, match=r"\(3,\) and \(4,\)"):
         metric(np.ones(3), np.ones(4), RATE)
@@ -96,6 +119,28 @@ def test_shapes_and_samples_are_checked(metric):
 def test_a_missing_extra_names_its_remedy():
     with pytest.raises(UsageError, match=r"pip install kvant\[eval\]"):
         extra("no_such_package_of_kvant", "This test")
+
+
+def test_metrics_are_chosen_by_name_in_one_order():
+    chosen, notes = choose(["stft", "si-sdr"])
+    assert [(name, metric.name) for name, metric in chosen.items()] == [("si-sdr", "SI-SDR"), ("stft", "STFT distance")]
+    assert notes == []
+    for names in (["si-sdr", "loudness"], []):
+        with pytest.raises(UsageError, match=", ".join(METRICS)):
+            choose(names)
+
+
+def test_by_default_what_is_not_installed_is_left_out_with_a_note_and_refused_when_asked_for(monkeypatch):
+    def missing():
+        extra("no_such_package_of_kvant", "ViSQOL")
+
+    monkeypatch.setitem(METRICS, "visqol", missing)
+    chosen, notes = choose(None)
+    assert list(chosen) == [name for name in METRICS if name != "visqol"]
+    assert len(notes) == 1
+    assert notes[0].startswith("without visqol: ViSQOL needs the package")
+    with pytest.raises(UsageError, match="pip install"):
+        choose(["visqol"])
 
 
 class TestPerceptual:
@@ -109,7 +154,7 @@ class TestPerceptual:
         return makers[request.param]()
 
     def test_identity_is_perfect_and_noise_is_not(self, metric, voice):
-        voice = voice[: 3 * RATE]
+        voice = voice[: 2 * RATE]
         noise = np.random.default_rng(0).normal(scale=0.1, size=len(voice)).astype(np.float32)
         identity, noisy = metric(np.stack([voice, voice + noise]), np.stack([voice, voice]), RATE)
         assert identity == pytest.approx(metric.perfect, abs=1e-3)

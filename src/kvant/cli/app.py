@@ -15,6 +15,7 @@ from kvant.cli import data, failures
 from kvant.cli.decode import decode
 from kvant.cli.demo import demo
 from kvant.cli.encode import encode
+from kvant.cli.eval import eval
 from kvant.cli.export import export
 from kvant.cli.info import info
 from kvant.cli.models import models
@@ -26,7 +27,7 @@ from kvant.cli.verify import verify
 _VERBS: tuple[Callable[..., None], ...] = (
     *(encode, decode, roundtrip),
     *(info, verify, truncate),
-    *(models, train, export),
+    *(models, train, export, eval),
     demo,
 )
 
@@ -49,7 +50,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="`kvant VERB --help` describes a verb. `-` is standard input or output, `--` ends the options. "
-    "Exit codes: 0 fine, 1 damage found, 2 wrong use or unusable audio, 3 model missing or another.",
+    "Exit codes: 0 fine, 1 damage found, 2 wrong use or unusable audio, 3 model missing or another, "
+    "4 an evaluation that measures wrongly, by its own check.",
 )
 for _verb in _VERBS:
     app.command()(failures.reported(_verb))

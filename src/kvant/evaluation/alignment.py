@@ -8,6 +8,7 @@ from kvant.errors import AudioError
 from kvant.evaluation.metrics.metric import Array
 
 SURE = 0.5  # correlation above which the waveforms themselves give the delay
+CLEARLY, PERFECTLY = 1.1, 0.98  # an inverted match is one if it beats the upright one by so much, or correlates so well
 ENVELOPE = 0.02  # s: length of the window that smooths the envelopes, and their resolution
 
 
@@ -32,8 +33,10 @@ class Alignment(NamedTuple):
 def estimate_alignment(estimate: Array, reference: Array, sample_rate: int, max_delay: float = 0.25) -> Alignment:
     """Integer delay of largest |cross-correlation| within +-max_delay seconds; two [N], whose lengths may differ.
 
-    Where waveforms correlate below 0.5 the envelopes decide, and a delay below their resolution of 20 ms counts as
-    none: a pitch period is no delay. Silence on either side gives (0, 0, 0). AudioError if not [N].
+    A codec that blurs phases may match as well when inverted and half a pitch period late; so an inverted match must be
+    better than the upright one by a tenth, unless it is all but perfect. Where waveforms correlate below 0.5 the
+    envelopes decide, and a delay below their resolution of 20 ms counts as none: a pitch period is no delay. Silence on
+    either side gives (0, 0, 0). AudioError if not [N].
     """
     e, s = np.asarray(estimate, np.float64), np.asarray(reference, np.float64)
     if e.ndim != 1 or s.ndim != 1:
@@ -41,11 +44,13 @@ def estimate_alignment(estimate: Array, reference: Array, sample_rate: int, max_
     if not (e.any() and s.any()):
         return Alignment(0, 0.0, 0.0)
     limit = round(max_delay * sample_rate)
-    delay = _lag(e, s, limit, signed=True)
+    upright, inverted = _lag(e, s, limit), _lag(-e, s, limit)
+    found, rival = _fit(e, s, upright)[1], -_fit(e, s, inverted)[1]
+    delay = inverted if rival > (1 if rival > PERFECTLY else CLEARLY) * found else upright
     if abs(_fit(e, s, delay)[1]) < SURE:
         smooth = np.hanning(round(ENVELOPE * sample_rate) + 2)
         envelope, truth = (np.convolve(np.abs(wav), smooth, mode="same") for wav in (e, s))
-        delay = _lag(envelope - envelope.mean(), truth - truth.mean(), limit, signed=False)
+        delay = _lag(envelope - envelope.mean(), truth - truth.mean(), limit)
         delay = delay if abs(delay) >= ENVELOPE * sample_rate else 0
     return Alignment(delay, *_fit(e, s, delay))
 
@@ -56,12 +61,12 @@ def shift(wav: Array, delay: int, length: int) -> Array:
     return np.pad(moved[:length], (0, max(length - len(moved), 0)))
 
 
-def _lag(e: Array, s: Array, limit: int, signed: bool) -> int:
+def _lag(e: Array, s: Array, limit: int) -> int:
+    """Of largest correlation."""
     size = 1 << (len(e) + len(s) + 2 * limit).bit_length()
     correlation = np.fft.irfft(np.fft.rfft(e, size) * np.conj(np.fft.rfft(s, size)), size)
     lags = np.arange(-limit, limit + 1)
-    values = correlation[lags]
-    return int(lags[np.argmax(np.abs(values) if signed else values)])
+    return int(lags[np.argmax(correlation[lags])])
 
 
 def _fit(e: Array, s: Array, delay: int) -> tuple[float, float]:

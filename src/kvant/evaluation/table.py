@@ -1,118 +1,107 @@
-"""Systems against metrics over clips: the rows behind every figure of the documentation."""
+"""Measurements in rows: one a system, over all clips or over those of one speaker or language."""
 
-import json
-import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from kvant.errors import UsageError
-from kvant.evaluation.alignment import Array, estimate_alignment, shift
-from kvant.evaluation.baselines import System
 from kvant.evaluation.bootstrap import Interval, bootstrap_mean
-from kvant.evaluation.metrics import Metric, UndefinedScore
+from kvant.evaluation.clip import Origin
+from kvant.evaluation.scoring import Measurement
 
 
-class Clip(NamedTuple):
-    """A recording to evaluate on: float32 wav [N], its rate in Hz, and a name that says where it is from."""
+class Scale(NamedTuple):
+    """What a metric's numbers mean."""
 
-    wav: Array
-    sample_rate: int
     name: str
+    unit: str
+    higher_is_better: bool
+
+    @property
+    def heading(self) -> str:
+        """Its name, its unit, and an arrow that shows which way is better."""
+        return f"{self.name}{f' ({self.unit})' if self.unit else ''} {'↑' if self.higher_is_better else '↓'}"
 
 
-@dataclass(frozen=True)
-class Row:
-    """One system: payload bit/s over all clips, median delay in samples, share of inverted clips, scores by metric.
+class Row(NamedTuple):
+    """One system: payload bit/s over the clips, median delay in samples, share of inverted clips, scores by metric.
 
-    `undefined`: reasons of scores that were not defined, by metric, with their counts.
+    encode_speed, decode_speed: seconds of audio a second. undefined: reasons of scores that were not defined, by
+    metric, with their counts.
     """
 
     system: str
     bitrate: float
     delay: float
     inverted: float
+    encode_speed: float
+    decode_speed: float
     scores: dict[str, Interval]
     undefined: dict[str, dict[str, int]]
 
 
-def evaluate(
-    systems: Mapping[str, System], clips: Sequence[Clip], metrics: Sequence[Metric], seed: int = 0
-) -> list[Row]:
-    """Every clip through every system, aligned, scored: mean and 95 % bootstrap interval over clips, a row a system.
+def tabulate(measurements: Sequence[Measurement], seconds: Sequence[float], seed: int = 0) -> list[Row]:
+    """Mean and 95 % bootstrap interval over clips, a row a system in the order they first come.
 
-    UsageError without clips.
+    seconds: the length of each clip, which measurements name by its index.
     """
-    if not clips:
-        raise UsageError("an evaluation needs at least one clip")
-    rows = []
-    for name, system in systems.items():
-        values: dict[str, list[float]] = {metric.name: [] for metric in metrics}
-        undefined: dict[str, dict[str, int]] = {}
-        bits, seconds, alignments = 0, 0.0, []
-        for clip in clips:
-            decoded, payload = system(clip.wav, clip.sample_rate)
-            bits, seconds = bits + payload, seconds + len(clip.wav) / clip.sample_rate
-            alignments.append(estimate_alignment(decoded, clip.wav, clip.sample_rate))
-            aligned = shift(decoded, alignments[-1].delay, len(clip.wav))
-            for metric in metrics:
-                score, reason = _score(metric, aligned, clip)
-                values[metric.name].append(score)
-                if reason:
-                    reasons = undefined.setdefault(metric.name, {})
-                    reasons[reason] = reasons.get(reason, 0) + 1
-        scores = {metric: bootstrap_mean(each, seed) for metric, each in values.items()}
-        delay = float(np.median([alignment.delay for alignment in alignments]))
-        inverted = float(np.mean([alignment.inverted for alignment in alignments]))
-        rows.append(Row(name, bits / seconds, delay, inverted, scores, undefined))
-    return rows
+    systems: dict[str, list[Measurement]] = {}
+    for each in measurements:
+        systems.setdefault(each.system, []).append(each)
+    return [_row(name, own, sum(seconds[each.clip] for each in own), seed) for name, own in systems.items()]
 
 
-def markdown(rows: Sequence[Row], metrics: Sequence[Metric]) -> str:
+def breakdown(
+    measurements: Sequence[Measurement], clips: Sequence[Origin], group: Callable[[Origin], str], seed: int = 0
+) -> dict[str, list[Row]]:
+    """The rows of each group of clips, such as those of one speaker, in order of its name."""
+    members: dict[str, list[Measurement]] = {}
+    for each in measurements:
+        members.setdefault(group(clips[each.clip]), []).append(each)
+    seconds = [clip.seconds for clip in clips]
+    return {name: tabulate(members[name], seconds, seed) for name in sorted(members)}
+
+
+def quality_table(rows: Sequence[Row], scales: Sequence[Scale]) -> str:
     """The rows as a Markdown table: mean and half the width of its interval; an arrow shows which way is better."""
-    heads = [
-        f"{metric.name}{f' ({metric.unit})' if metric.unit else ''} {'↑' if metric.higher_is_better else '↓'}"
-        for metric in metrics
-    ]
+    heads = [scale.heading for scale in scales]
     lines = ["| system | kbit/s | " + " | ".join(heads) + " |", "|---|--:" + "|--:" * len(heads) + "|"]
     for row in rows:
-        cells = [_cell(row.scores[metric.name]) for metric in metrics]
+        cells = [cell(row.scores[scale.name]) for scale in scales]
         lines.append(f"| {row.system} | {row.bitrate / 1000:.2f} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def write_json(path: Path, rows: Sequence[Row], **about: object) -> None:
-    """The rows, and what is to be known about how they were made (data, seed, versions), as JSON."""
-    content = about | {"rows": [asdict(row) | {"scores": _plain(row.scores)} for row in rows]}
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _score(metric: Metric, estimate: Array, clip: Clip) -> tuple[float, str]:
-    """The score, and why it is NaN if it is undefined; other warnings pass on."""
-    reason = ""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        score = float(metric(estimate, clip.wav, clip.sample_rate)[0])
-    for warning in caught:
-        if issubclass(warning.category, UndefinedScore):
-            reason = str(warning.message)
-        else:
-            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-    return score, reason
-
-
-def _plain(scores: Mapping[str, Interval]) -> dict[str, dict[str, float | int | None]]:
-    return {
-        name: {key: None if np.isnan(value) else value for key, value in interval._asdict().items()}
-        for name, interval in scores.items()
-    }
-
-
-def _cell(interval: Interval) -> str:
+def cell(interval: Interval) -> str:
+    """`1.25 ± 0.02`, with one digit more below 1; `n/a` where nothing was defined."""
     if interval.values == 0:
         return "n/a"
     digits = 3 if abs(interval.mean) < 1 else 2
     return f"{interval.mean:.{digits}f} ± {(interval.high - interval.low) / 2:.{digits}f}"
+
+
+def _row(name: str, measurements: Sequence[Measurement], seconds: float, seed: int) -> Row:
+    scores = {
+        metric: bootstrap_mean([each.scores[metric] for each in measurements], seed)
+        for metric in measurements[0].scores
+    }
+    alignments = [each.alignment for each in measurements]
+    return Row(
+        system=name,
+        bitrate=sum(each.bits for each in measurements) / seconds,
+        delay=float(np.median([alignment.delay for alignment in alignments])),
+        inverted=float(np.mean([alignment.inverted for alignment in alignments])),
+        encode_speed=seconds / max(sum(each.encode_seconds for each in measurements), 1e-9),
+        decode_speed=seconds / max(sum(each.decode_seconds for each in measurements), 1e-9),
+        scores=scores,
+        undefined=_count(measurements),
+    )
+
+
+def _count(measurements: Sequence[Measurement]) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    for each in measurements:
+        for metric, reason in each.undefined.items():
+            reasons = counts.setdefault(metric, {})
+            reasons[reason] = reasons.get(reason, 0) + 1
+    return counts

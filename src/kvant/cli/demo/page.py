@@ -12,6 +12,7 @@ from kvant import audio
 from kvant.cli.demo.measuring import Trial
 from kvant.cli.demo.recordings import RECORDINGS
 from kvant.cli.demo.table import COLUMNS, NOTES, cells, title
+from kvant.evaluation.report import PLAYER, STYLE
 
 TEMPLATE = Path(__file__).with_name("page.html")
 
@@ -20,6 +21,8 @@ def page(model: str, trials: list[Trial], picture: bytes | None) -> str:
     """The HTML of the page. picture: WebP of the spectrograms, if there is one."""
     bitrates = [f"{version.bitrate / 1000:g}" for version in trials[0].versions]
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
+        style=STYLE.read_text(encoding="utf-8").strip(),
+        player=PLAYER.read_text(encoding="utf-8").strip(),
         model=escape(model),
         bitrates=f"{', '.join(bitrates[:-1])} and {bitrates[-1]}",
         cards="\n".join(map(_card, trials)),

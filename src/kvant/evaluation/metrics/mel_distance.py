@@ -6,10 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kvant.evaluation.metrics.metric import Array, score_pairs
+from kvant.evaluation.metrics.spectrum import FLOOR, WINDOWS, amplitude
 
-WINDOWS = (512, 1024, 2048)
 NUM_MELS = 80
-FLOOR = 1e-5  # amplitude, -100 dBFS: differences of inaudible noise do not count
 
 
 class MelDistance:
@@ -37,13 +36,8 @@ class MelDistance:
 
 def log_mel(wav: Array, sample_rate: int, window: int) -> npt.NDArray[np.float64]:
     """log10 of the mean amplitude per mel band, at least -5: wav [N >= 1] -> [ceil(N / hop), bands], hop window / 4."""
-    hop = window // 4
-    padded = np.zeros((-(-len(wav) // hop) - 1) * hop + window)
-    padded[window // 2 : window // 2 + len(wav)] = wav
-    hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
-    blocks = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
-    amplitude = np.abs(np.fft.rfft(blocks * (hann / hann.sum()), axis=1))
-    return np.log10(np.maximum(amplitude @ mel_bands(sample_rate, window).T, FLOOR))
+    bands = mel_bands(sample_rate, window)
+    return np.log10(np.maximum(amplitude(wav, window) @ bands.T, FLOOR))
 
 
 @lru_cache(maxsize=16)
