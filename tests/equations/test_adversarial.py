@@ -1,4 +1,4 @@
-"""Adversarial losses, feature matching and the balance of gradients: their values and slopes in closed form."""
+"""Adversarial losses and feature matching: their values and slopes in closed form."""
 
 import pytest
 import torch
@@ -45,7 +45,7 @@ def test_hinge_pulls_within_the_margin_only() -> None:
 def test_least_squares_is_lowest_at_the_posterior(share: float) -> None:
     """Where a share p of what looks alike is real, D = p is optimal and costs p (1 - p) more than a perfect judge.
 
-    min_D p (1 - D)^2 + (1 - p) D^2 is at D = p (Mao et al., 2017, eq. 5 with a = 0, b = 1).
+    min_D p (1 - D)^2 + (1 - p) D^2 is at D = p (Mao et al., 2017, with a = 0, b = c = 1).
     """
     score = torch.linspace(0, 1, 101)
     loss = LeastSquaresLoss()

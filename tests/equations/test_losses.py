@@ -6,9 +6,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from kvant.losses import ComplexSTFTLoss, LogMagnitudeLoss, LoudnessLoss, MelLoss
+from kvant.errors import UsageError
+from kvant.losses import (
+    AntiWrappingPhaseLoss,
+    ComplexSTFTLoss,
+    LogMagnitudeLoss,
+    LoudnessLoss,
+    MelLoss,
+    MultiResolutionSTFTLoss,
+    SISDRLoss,
+    WaveformLoss,
+)
 from kvant.losses.band_limit import band_limit
 from kvant.losses.mel import mel_filters
+from kvant.losses.phase import anti_wrap
 from kvant.losses.stft import stft
 from tests.speech import speech
 
@@ -66,14 +77,114 @@ def test_complex_stft_loss_of_a_gain_follows_the_compression(hiss: Tensor) -> No
     torch.testing.assert_close(loss(2 * hiss, hiss), expected, rtol=2e-3, atol=0)
 
 
-def test_only_the_complex_loss_hears_a_flipped_sign(hiss: Tensor) -> None:
+def test_only_the_complex_spectral_loss_hears_a_flipped_sign(hiss: Tensor) -> None:
     """-x sounds like x; as a waveform it is as far away as can be: twice the compressed magnitude."""
     assert float(MelLoss(24000)(-hiss, hiss)) == 0
     assert float(LoudnessLoss(24000)(-hiss, hiss)) == 0
     assert float(LogMagnitudeLoss()(-hiss, hiss)) == 0
+    assert float(MultiResolutionSTFTLoss()(-hiss, hiss)) == 0
     magnitudes = [stft(hiss.squeeze(1), length).abs().pow(0.3).mean() for length in (256, 512, 1024)]
     expected = 2 * torch.stack(magnitudes).mean()
     torch.testing.assert_close(ComplexSTFTLoss()(-hiss, hiss), expected, rtol=2e-3, atol=0)
+
+
+@pytest.mark.parametrize("gain", [0.5, 0.9, 2.0])
+def test_multi_resolution_stft_loss_of_a_gain(hiss: Tensor, gain: float) -> None:
+    """Spectral convergence |g - 1| in units of the reference, log magnitude |ln g|; at every resolution."""
+    expected = abs(gain - 1) + abs(math.log(gain))
+    assert float(MultiResolutionSTFTLoss()(gain * hiss, hiss)) == pytest.approx(expected, rel=1e-3)
+
+
+def test_waveform_loss_is_a_mean_of_samples(hiss: Tensor) -> None:
+    assert float(WaveformLoss()(hiss + 0.25, hiss)) == pytest.approx(0.25)
+    torch.testing.assert_close(WaveformLoss()(-hiss, hiss), 2 * hiss.abs().mean())
+
+
+@pytest.mark.parametrize("decibels", [-10.0, 0.0, 20.0, 40.0])
+@pytest.mark.parametrize("gain", [0.1, -3.0])
+def test_si_sdr_of_orthogonal_noise_is_its_level(hiss: Tensor, decibels: float, gain: float) -> None:
+    """Whatever the gain and sign of the estimate; its limit is a distortion of its own."""
+    noise = torch.randn(hiss.shape, generator=torch.Generator().manual_seed(1))
+    noise = noise - (noise * hiss).sum(2, keepdim=True) / hiss.square().sum(2, keepdim=True) * hiss
+    ratio = 10 ** (-decibels / 10)
+    noise = noise * (ratio * hiss.square().sum(2, keepdim=True) / noise.square().sum(2, keepdim=True)).sqrt()
+    loss = SISDRLoss(limit=60, floor=1e-12)(gain * (hiss + noise), hiss)
+    assert float(loss) == pytest.approx(10 * math.log10(ratio + 1e-6), abs=2e-3)
+
+
+def test_si_sdr_of_the_reference_is_the_limit(hiss: Tensor) -> None:
+    assert float(SISDRLoss(limit=60, floor=1e-12)(hiss, hiss)) == pytest.approx(-60, abs=0.01)
+    assert float(SISDRLoss(limit=30)(0.3 * hiss, hiss)) == pytest.approx(-30, abs=0.01)
+    assert float(SISDRLoss()(0 * hiss, hiss)) == 0
+
+
+def test_anti_wrap_is_the_distance_to_a_whole_turn() -> None:
+    angle = torch.linspace(-3, 3, 301, dtype=torch.float64)
+    torch.testing.assert_close(anti_wrap(angle), angle.abs())
+    for turns in (-2, 1, 5):
+        torch.testing.assert_close(anti_wrap(angle + 2 * math.pi * turns), angle.abs())
+    torch.testing.assert_close(anti_wrap(-angle), anti_wrap(angle))
+    assert float(anti_wrap(torch.tensor(math.pi))) == pytest.approx(math.pi)
+    assert anti_wrap(100 * torch.randn(1000)).max() <= math.pi + 1e-5
+
+
+def loud_phase_loss() -> AntiWrappingPhaseLoss:
+    """At one resolution, with a floor so low that every bin of the hiss counts in full."""
+    return AntiWrappingPhaseLoss(window_lengths=(512,), floor=1e-6)
+
+
+def test_phase_loss_of_a_flipped_sign_is_half_a_turn(hiss: Tensor) -> None:
+    """In every bin, the most there is; the differences along frequency and time do not change."""
+    phase, delay, difference = loud_phase_loss().terms(-hiss, hiss)
+    assert float(phase) == pytest.approx(math.pi, rel=1e-3)
+    assert float(delay) < 1e-3
+    assert float(difference) < 1e-3
+    assert float(loud_phase_loss()(hiss, hiss)) < 1e-9
+    assert float(loud_phase_loss()(3 * hiss, hiss)) < 1e-3
+
+
+@pytest.mark.parametrize("delay", [64, 256, -128])
+def test_group_delay_of_an_impulse_is_heard_in_radians_per_bin(delay: int) -> None:
+    """Moved by d samples within a frame of W: 2 pi d / W from bin to bin, in every frame that sees both."""
+    window = 512
+    impulse = torch.zeros(1, 1, 4096)
+    impulse[..., 2048] = 100.0
+    wav, moved = impulse, impulse.roll(delay, dims=-1)
+    shift = 2 * math.pi * delay / window
+    x, y = (stft(signal.squeeze(1), window) for signal in (moved, wav))
+    both = (x.abs().mean(1) > 1e-3) & (y.abs().mean(1) > 1e-3)
+    expected = both.float().mean() * abs(shift)
+    _, heard, _ = loud_phase_loss().terms(moved, wav)
+    torch.testing.assert_close(heard, expected, rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize("turns", [0.125, 0.25, 0.5])
+def test_a_detuned_tone_is_heard_in_radians_per_hop(turns: float) -> None:
+    """Off by `turns` per hop of 128, that many turns a frame: 0.5, the most, sounds like any other by anti-wrapping."""
+    time = torch.arange(24000)
+    tone, detuned = (torch.cos(2 * math.pi * f * time)[None, None] for f in (60 / 512, 60 / 512 + turns / 128))
+    x, y = (stft(signal.squeeze(1), 512) for signal in (detuned, tone))
+    loud = (x.abs() > 0.5) & (y.abs() > 0.5)
+    inside = (loud[..., 1:] & loud[..., :-1])[..., 3:-3].float().mean()
+    loss = AntiWrappingPhaseLoss(window_lengths=(512,), floor=0.05)
+    _, _, heard = loss.terms(detuned, tone)
+    torch.testing.assert_close(heard, inside * 2 * math.pi * turns, rtol=0.1, atol=0)
+
+
+def test_bins_without_energy_have_no_phase(hiss: Tensor) -> None:
+    """Noise far below the floor costs nothing, whatever its phase; nor does silence gain anything by being silent."""
+    loss = AntiWrappingPhaseLoss(floor=1e-3)
+    assert float(loss(1e-6 * hiss.flip(2), 1e-6 * hiss)) < 1e-6
+    estimate = (0.01 * hiss.flip(2)).requires_grad_()
+    loss(estimate, hiss).backward()
+    along_gain = (estimate.grad * estimate.detach()).sum()
+    assert abs(float(along_gain)) < 1e-3 * float(estimate.grad.norm() * estimate.detach().norm())
+
+
+def test_wavs_too_short_for_a_window_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"256 samples are too few to compare spectra of 512: give > 256"):
+        LogMagnitudeLoss()(torch.zeros(1, 1, 256), torch.zeros(1, 1, 256))
+    assert float(LogMagnitudeLoss((512,))(torch.zeros(1, 1, 257), torch.zeros(1, 1, 257))) == 0
 
 
 def test_stft_has_unit_power_gain(hiss: Tensor) -> None:

@@ -9,7 +9,14 @@ from typing import NamedTuple
 from torch import nn
 
 from kvant.decoders.frame import FrameDecoder
-from kvant.discriminators import FrequencyChannelsDiscriminator
+from kvant.discriminators import (
+    DACDiscriminator,
+    FrequencyChannelsDiscriminator,
+    MSSTFTDiscriminator,
+    MultiBandDiscriminator,
+    MultiPeriodDiscriminator,
+    MultiScaleDiscriminator,
+)
 from kvant.encoders.frame import FrameEncoder
 from kvant.heads.istft import ISTFTHead
 from kvant.layers.context import ContextConfig
@@ -19,7 +26,16 @@ from kvant.layers.lapped import LappedAnalysis, LappedSynthesis
 from kvant.layers.noise import NoiseCarrier
 from kvant.layers.spectral_features import FeatureConfig
 from kvant.layers.stft import ISTFT, STFT
-from kvant.losses import ComplexSTFTLoss, LogMagnitudeLoss, LoudnessLoss, MelLoss
+from kvant.losses import (
+    AntiWrappingPhaseLoss,
+    ComplexSTFTLoss,
+    LogMagnitudeLoss,
+    LoudnessLoss,
+    MelLoss,
+    MultiResolutionSTFTLoss,
+    SISDRLoss,
+    WaveformLoss,
+)
 from kvant.protocols import Codebook, Discriminator, GradientEstimator, Quantizer, Remedy
 from kvant.quantizers import EMACodebook, LearnedCodebook, ResidualQuantizer, VectorQuantizer
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
@@ -71,14 +87,23 @@ REMEDIES: dict[type, Callable[[], Remedy]] = {
 }
 
 LOSSES: dict[type, Callable[[], Callable]] = {
+    AntiWrappingPhaseLoss: AntiWrappingPhaseLoss,
     ComplexSTFTLoss: ComplexSTFTLoss,
     LogMagnitudeLoss: LogMagnitudeLoss,
     LoudnessLoss: lambda: LoudnessLoss(sample_rate=24000),
     MelLoss: lambda: MelLoss(sample_rate=24000),
+    MultiResolutionSTFTLoss: MultiResolutionSTFTLoss,
+    SISDRLoss: SISDRLoss,
+    WaveformLoss: WaveformLoss,
 }
 
 DISCRIMINATORS: dict[type, Callable[[], Discriminator]] = {
+    DACDiscriminator: lambda: DACDiscriminator((2, 3), (128,), period_channels=(8, 16), band_channels=2),
     FrequencyChannelsDiscriminator: lambda: FrequencyChannelsDiscriminator((128, 256), channels=16),
+    MSSTFTDiscriminator: lambda: MSSTFTDiscriminator((128, 256), channels=4),
+    MultiBandDiscriminator: lambda: MultiBandDiscriminator((64, 128), channels=4),
+    MultiPeriodDiscriminator: lambda: MultiPeriodDiscriminator((2, 3), channels=(8, 16, 32)),
+    MultiScaleDiscriminator: lambda: MultiScaleDiscriminator(num_scales=2, channels=4),
 }
 
 

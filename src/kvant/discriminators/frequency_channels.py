@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from kvant.discriminators.judging import at_least, judge
+from kvant.discriminators.judging import Panel, activations, at_least
 from kvant.layers.hann import hann_spectra
 from kvant.protocols import Judgement
 
@@ -21,8 +21,8 @@ class FrequencyChannelDiscriminator(nn.Module):
 
     def __init__(self, window_length: int, channels: int = 128, exponent: float = 0.3) -> None:
         super().__init__()
-        self.window_length, self.exponent = window_length, exponent
-        self.stride = window_length
+        self.window_length, self.hop_length, self.exponent = window_length, window_length // 4, exponent
+        self.stride = 4 * self.hop_length
         layers = [
             nn.Conv1d(window_length // 2 + 1, channels, 3, padding=1),
             nn.Conv1d(channels, channels, 3, stride=2, padding=1),
@@ -34,24 +34,18 @@ class FrequencyChannelDiscriminator(nn.Module):
 
     def forward(self, wav: Tensor) -> Judgement:
         """wav [B, 1, N]; score [B, 1, frames / 4]. A wav shorter than the window is followed by silence."""
-        return judge(self.compressed(wav), self.convs, self.conv_post, slope=0.1)
+        features = activations(self.compressed(wav), self.convs, slope=0.1)
+        return Judgement(self.conv_post(features[-1]), features)
 
     def compressed(self, wav: Tensor) -> Tensor:
         """[B, bins, frames]; a floor of -80 dB keeps the slope finite in silence."""
-        spectra = hann_spectra(
-            at_least(wav, self.window_length).squeeze(1), self.window_length, self.window_length // 4
-        )
+        spectra = hann_spectra(at_least(wav, self.window_length).squeeze(1), self.window_length, self.hop_length)
         power = spectra.real.square() + spectra.imag.square()
         return (power + 1e-8).pow(self.exponent / 2)
 
 
-class FrequencyChannelsDiscriminator(nn.Module):
+class FrequencyChannelsDiscriminator(Panel):
     """`FrequencyChannelDiscriminator` at several window lengths: 1.1 M parameters at the default three."""
 
     def __init__(self, window_lengths: Sequence[int] = (512, 1024, 2048), channels: int = 128) -> None:
-        super().__init__()
-        self.discriminators = nn.ModuleList(FrequencyChannelDiscriminator(n, channels) for n in window_lengths)
-
-    def forward(self, wav: Tensor) -> list[Judgement]:
-        """wav [B, 1, N] -> one judgement a window length."""
-        return [discriminator(wav) for discriminator in self.discriminators]
+        super().__init__(FrequencyChannelDiscriminator(length, channels) for length in window_lengths)

@@ -1,14 +1,28 @@
-"""Losses, one idea a file: (estimate, reference) -> scalar, and those that need a discriminator's judgements."""
+"""Losses, one idea a file: (estimate, reference) -> scalar, those that need judgements, and how to balance them."""
 
+from kvant.losses.balancer import GradientBalancer
 from kvant.losses.feature_matching import FeatureMatchingLoss
 from kvant.losses.hinge import HingeLoss
 from kvant.losses.least_squares import LeastSquaresLoss
 from kvant.losses.log_magnitude import LogMagnitudeLoss
 from kvant.losses.loudness import LoudnessLoss
 from kvant.losses.mel import MelLoss
+from kvant.losses.multi_resolution_stft import MultiResolutionSTFTLoss
+from kvant.losses.phase import AntiWrappingPhaseLoss
+from kvant.losses.si_sdr import SISDRLoss
 from kvant.losses.stft import ComplexSTFTLoss
+from kvant.losses.waveform import WaveformLoss
 
-LOSSES = (MelLoss, LoudnessLoss, LogMagnitudeLoss, ComplexSTFTLoss)
+LOSSES = (
+    MelLoss,
+    LoudnessLoss,
+    LogMagnitudeLoss,
+    MultiResolutionSTFTLoss,
+    ComplexSTFTLoss,
+    AntiWrappingPhaseLoss,
+    WaveformLoss,
+    SISDRLoss,
+)
 """(estimate, reference) -> scalar."""
 
 ADVERSARIAL = (HingeLoss, LeastSquaresLoss)
@@ -17,11 +31,16 @@ ADVERSARIAL = (HingeLoss, LeastSquaresLoss)
 __all__ = [
     "ADVERSARIAL",
     "LOSSES",
+    "AntiWrappingPhaseLoss",
     "ComplexSTFTLoss",
     "FeatureMatchingLoss",
+    "GradientBalancer",
     "HingeLoss",
     "LeastSquaresLoss",
     "LogMagnitudeLoss",
     "LoudnessLoss",
     "MelLoss",
+    "MultiResolutionSTFTLoss",
+    "SISDRLoss",
+    "WaveformLoss",
 ]

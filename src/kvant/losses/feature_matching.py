@@ -10,7 +10,7 @@ class FeatureMatchingLoss:
     """Mean over judgements and layers of |D_l(x') - D_l(x)|, averaged over the layer (Larsen et al., 2016).
 
     `relative`: each layer divided by the mean |D_l(x)|, so that layers count alike (EnCodec: Défossez et al., 2022,
-    eq. 2). Without it: the plain L1 of MelGAN, HiFi-GAN and DAC, which sum over layers where this takes the mean.
+    section 3.4). Without it: the plain L1 of MelGAN, HiFi-GAN and DAC, which sum over layers where this takes the mean.
     Features of the reference are detached: no gradient reaches the discriminator through them. The discriminator's
     parameters must not be stepped with what reaches them through the estimate's.
     """

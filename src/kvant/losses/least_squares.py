@@ -7,7 +7,7 @@ from kvant.protocols import Judgement
 
 
 class LeastSquaresLoss:
-    """discriminator: mean (1 - D(x))^2 + mean D(x')^2; generator: mean (1 - D(x'))^2 (Mao et al., 2017, eq. 9).
+    """discriminator: mean (1 - D(x))^2 + mean D(x')^2; generator: mean (1 - D(x'))^2 (Mao et al., 2017).
 
     HiFi-GAN's and DAC's. Means over the places of a score, then over judgements. In `discriminator`, `fake` are
     judgements of a detached wav.

@@ -8,6 +8,12 @@ from torch import Tensor, nn
 from kvant.losses.stft import stft
 
 
+def log_magnitude(spectrum: Tensor, floor: float) -> Tensor:
+    """log10 of |X|, floored: half the log of |X|^2 + floor^2, whose slope is finite in silence."""
+    power = spectrum.real.square() + spectrum.imag.square()
+    return 0.5 * torch.log10(power + floor**2)
+
+
 class LogMagnitudeLoss(nn.Module):
     """Mean |log10 |X| - log10 |Y|| over bins, frames and windows (Arik et al., 2019, eq. 4), floored at `floor`.
 
@@ -23,11 +29,6 @@ class LogMagnitudeLoss(nn.Module):
         """estimate, reference: [B, 1, N]."""
         total = estimate.new_zeros(())
         for length in self.window_lengths:
-            x, y = (self.log_magnitude(stft(wav.squeeze(1), length)) for wav in (estimate, reference))
+            x, y = (log_magnitude(stft(wav.squeeze(1), length), self.floor) for wav in (estimate, reference))
             total = total + (x - y).abs().mean()
         return total / len(self.window_lengths)
-
-    def log_magnitude(self, spectrum: Tensor) -> Tensor:
-        """[B, bins, frames]; half the log of the power, whose slope is finite in silence."""
-        power = spectrum.real.square() + spectrum.imag.square()
-        return 0.5 * torch.log10(power + self.floor**2)

@@ -3,14 +3,22 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from kvant.errors import UsageError
+from kvant.layers.hann import hann_spectra
 
 
 def stft(wav: Tensor, window_length: int) -> Tensor:
-    """Complex spectra [B, bins, frames] of wav [B, N]: Hann window, hop a quarter of it, unit power gain."""
-    window = torch.hann_window(window_length, device=wav.device)
-    spectrum = torch.stft(wav, window_length, window_length // 4, window=window, return_complex=True)
-    return spectrum / window.square().sum().sqrt()
+    """`hann_spectra` [B, bins, frames] of wav [B, N], hop a quarter of the window, frames centred on 0, hop, 2 hop, ...
+
+    Half a window beyond either end the wav is mirrored. UsageError: a wav too short for that.
+    """
+    beyond = window_length // 2
+    if wav.shape[-1] <= beyond:
+        raise UsageError(f"{wav.shape[-1]} samples are too few to compare spectra of {window_length}: give > {beyond}")
+    return hann_spectra(F.pad(wav, (beyond, beyond), mode="reflect"), window_length, window_length // 4)
 
 
 class ComplexSTFTLoss(nn.Module):
