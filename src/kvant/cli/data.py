@@ -60,7 +60,7 @@ def scan(
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(atomic_write(output, force)) if output else None
         progress = stack.enter_context(Progress(len(found.audio)))
-        for recording in scan(Path(folder), found.audio, labelled, workers):
+        for recording in stack.enter_context(contextlib.closing(scan(Path(folder), found.audio, labelled, workers))):
             for error in recording.errors:
                 complain("error", error)
             summary.add(recording)

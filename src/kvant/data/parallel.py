@@ -2,7 +2,7 @@
 
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
@@ -15,10 +15,10 @@ Result = TypeVar("Result")
 AHEAD = 8  # items a worker
 
 
-def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Generator[Result]:
     """function(item) of every item, in their order, computed by `workers` processes, in this one if it is 1.
 
-    Who stops early, as by Ctrl-C, waits for what is being computed and no more. AudioError: a process died, as a
+    Closed early, as after Ctrl-C, it waits for what is being computed and no more. AudioError: a process died, as a
     decoder may at a damaged file; it names the first item that may have done it.
     """
     if workers == 1:

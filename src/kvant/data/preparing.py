@@ -1,6 +1,7 @@
 """From a manifest to the memory-mapped corpus that `Segments` reads, split by speaker, one recording at a time."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -67,7 +68,8 @@ def prepare(
     with contextlib.ExitStack() as stack:
         wanted = [split for split in SPLITS if split in splits.values()]
         writers = {split: stack.enter_context(create_split(out / split, plan.overwrite)) for split in wanted}
-        for piece in ordered_map(partial(_cut, root, plan.rate), _pieces(manifest), plan.workers):
+        cut = ordered_map(partial(_cut, root, plan.rate), _pieces(manifest), plan.workers)
+        for piece in stack.enter_context(contextlib.closing(cut)):
             done += 1
             if progress:
                 progress(piece.recording.path, done)
@@ -93,7 +95,7 @@ def _check_root(manifest: Path, root: Path) -> None:
 def _pieces(manifest: Path) -> Iterator[Piece]:
     for recording in read_manifest(manifest):
         if recording.usable:
-            for start in range(0, max(int(recording.duration_s), 1), LONGEST):
+            for start in range(0, math.ceil(recording.duration_s), LONGEST):
                 yield Piece(recording, start)
 
 

@@ -1,7 +1,8 @@
 """A folder of audio, file by file."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -48,16 +49,17 @@ def find_audio(root: Path) -> Found:
     return Found(audio, others)
 
 
-def scan(root: Path, names: list[str], labels: Labels, workers: int = 1) -> Iterator[Recording]:
+def scan(root: Path, names: list[str], labels: Labels, workers: int = 1) -> Generator[Recording]:
     """What each of the files `names` below `root` is, in their order; `workers` processes measure."""
     first: dict[str, str] = {}
-    for recording in ordered_map(partial(_measure_below, root), names, workers):
-        recording = recording.labelled(labels(recording.path))
-        if recording.duration_s and not recording.errors:
-            earlier = first.setdefault(recording.audio_sha256, recording.path)
-            if earlier != recording.path:
-                recording = replace(recording, duplicate_of=earlier)
-        yield recording
+    with closing(ordered_map(partial(_measure_below, root), names, workers)) as measured:
+        for recording in measured:
+            recording = recording.labelled(labels(recording.path))
+            if recording.level_dbfs is not None and not recording.errors:
+                earlier = first.setdefault(recording.audio_sha256, recording.path)
+                if earlier != recording.path:
+                    recording = replace(recording, duplicate_of=earlier)
+            yield recording
 
 
 def _measure_below(root: Path, name: str) -> Recording:

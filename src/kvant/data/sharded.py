@@ -37,7 +37,7 @@ class ShardedSegments:
     Item k is a function of (seed, k) alone: epoch k // total is another order of the shards, and in it every `mixed`
     consecutive shards are shuffled together, so that what is read lies in few places at a time. Channels are averaged;
     the bandwidth is that of the recording within 5 s of the segment. A recording that cannot be read is named once, in
-    the log and in `errors`, and the next one takes its place.
+    the log and, by its `place`, in `errors`; the next one is heard instead.
 
     UsageError: no recordings. AudioError, from `item`: a hundred in a row cannot be read.
     """
@@ -59,7 +59,7 @@ class ShardedSegments:
         self.sample_rate, self.seconds, self.seed = sample_rate, seconds, seed
         self.num_samples = round(seconds * sample_rate)
         self.gain_db, self.mixed = gain_db, mixed
-        self.errors: dict[str, str] = {}
+        self.errors: dict[tuple[int, int], str] = {}
         self._pool = lru_cache(maxsize=2)(self._shuffle)
 
     def place(self, index: int) -> tuple[int, int]:
@@ -75,15 +75,16 @@ class ShardedSegments:
     def item(self, index: int) -> tuple[np.ndarray, float]:
         """Segment number `index` of the run, float32 [N], and its source's bandwidth in Hz."""
         for attempt in range(ATTEMPTS):
-            name, file = self.recordings.open(*self.place(index + attempt))
+            place = self.place(index + attempt)
             try:
+                name, file = self.recordings.open(*place)
                 with file, open_window(file, name) as window:
                     return self._segment(window, name, np.random.default_rng((self.seed, index, attempt, 1)))
             except AudioError as error:
-                if name not in self.errors:
-                    self.errors[name] = str(error)
+                if place not in self.errors:
+                    self.errors[place] = str(error)
                     logger.warning("left out: %s", error)
-        raise AudioError(f"{name}: cannot be read, nor can the {ATTEMPTS - 1} recordings before it; check the shards")
+        raise AudioError(f"{self.errors[place]}; {ATTEMPTS - 1} recordings before it are no better: check the shards")
 
     def batch(self, index: int, size: int) -> Batch:
         """Batch number `index`: items index * size .. (index + 1) * size."""

@@ -8,6 +8,7 @@ little.
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -82,8 +83,8 @@ def make_voices(
     found = list(sources(cache))
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=out) as spool:
-        clips = ordered_map(partial(_clip, cache), [source.path for source in found], workers)
-        entries = spooled(zip(found, clips), spool, progress)
+        with closing(ordered_map(partial(_clip, cache), [source.path for source in found], workers)) as clips:
+            entries = spooled(zip(found, clips), spool, progress)
         lines = [f"{len(found)} recordings; kept {len(entries)}, the rest silent, too short or a copy"]
         for split in SPLITS:
             chosen = [entry for entry in entries if entry.source.split == split]
