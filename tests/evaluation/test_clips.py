@@ -70,7 +70,7 @@ def test_a_split_with_garbled_lines_says_so(split):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Ramps of 1 s of two speakers, at 8 and 16 kHz, one long stereo file of nobody's, and a hidden one."""
+    """A second of two speakers, at 8 and 16 kHz, a long stereo file of nobody's, a hidden one and an empty one."""
     for speaker, rate, count in (("ann", 8000, 3), ("bob/loud", 16000, 1)):
         (tmp_path / speaker).mkdir(parents=True)
         for index in range(count):
@@ -78,6 +78,8 @@ def folder(tmp_path):
     ramp = np.linspace(0, 0.5, 20 * 8000)
     write(tmp_path / "long.flac", np.stack([ramp, -ramp / 2]), 8000)
     write(tmp_path / ".hidden.wav", ramp, 8000)
+    (tmp_path / "void").mkdir()
+    write(tmp_path / "void" / "empty.wav", ramp[:0], 8000)
     (tmp_path / "notes.txt").write_text("no audio")
     return tmp_path
 

@@ -173,8 +173,14 @@ def test_markdown_says_what_is_not_to_be_trusted():
     assert "| B 2 | 2.00 |  | 14 | 28 | 0.4 |" in rates.splitlines()
     assert "from 75 frames. Marked †: too few frames" in notes
     assert "20,480" in notes
-    assert "* A 1: mel distance undefined for 1 of 6 clips (the reference is silent)" in notes.splitlines()
+    assert "* Undefined for 1 of 6 clips, as the reference is silent: mel distance." in notes.splitlines()
     assert notes.splitlines()[-1] == "* Without c: no."
+
+
+def test_what_is_undefined_for_some_systems_names_them():
+    found = results()
+    found.measurements[0] = found.measurements[0]._replace(undefined=dict.fromkeys(("x", "y"), "it is short"))
+    assert "* Undefined for 1 of 6 clips, as it is short: x, y of A 1." in markdown(found).splitlines()
 
 
 def test_the_terminal_gets_columns():

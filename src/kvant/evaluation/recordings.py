@@ -37,7 +37,7 @@ def recorded_clips(folder: Path, count: int, seed: int = 0) -> list[Clip]:
     """At most `count` clips of the audio files below `folder`, in turn one of each speaker: the folder a file is in.
 
     Files are drawn in an order fixed by `seed`; of one longer than 8 s an excerpt of 8 s is taken. Channels are
-    averaged. Hidden files are left out. AudioError: a file that cannot be read.
+    averaged. Hidden files, and those without samples, are left out. AudioError: a file that cannot be read.
     """
     rng = np.random.default_rng(seed)
     groups: dict[str, list[Path]] = {}
@@ -48,7 +48,8 @@ def recorded_clips(folder: Path, count: int, seed: int = 0) -> list[Clip]:
     chosen: list[tuple[str, Path]] = []
     while len(chosen) < count and any(pools.values()):
         chosen += [(speaker, pool.pop()) for speaker, pool in pools.items() if pool]
-    return [_excerpt(path, folder, speaker, rng) for speaker, path in chosen[:count]]
+    clips = [_excerpt(path, folder, speaker, rng) for speaker, path in chosen[:count]]
+    return [clip for clip in clips if len(clip.wav)]
 
 
 def _files(folder: Path) -> list[Path]:

@@ -46,15 +46,27 @@ def notes(results: Results) -> list[str]:
     )
     lines.append("Delay: found by correlation and removed before scoring, the median over clips.")
     lines += [
-        f"{row.system}: {row.inverted:.0%} of the clips came back inverted" for row in results.rows if row.inverted
+        f"{row.system}: {row.inverted:.0%} of the clips came back inverted." for row in results.rows if row.inverted
     ]
-    lines += [
-        f"{row.system}: {metric} undefined for {count} of {len(results.clips)} clips ({reason})"
-        for row in results.rows
-        for metric, reasons in row.undefined.items()
-        for reason, count in reasons.items()
-    ]
+    lines += _undefined(results)
     return lines + [f"{note[0].upper()}{note[1:]}." for note in results.about["notes"]]
+
+
+def _undefined(results: Results) -> list[str]:
+    """A line for each reason why scores are missing, with the metrics and, unless it is all, the systems it hits."""
+    places: dict[tuple[str, int, str], list[str]] = {}
+    for row in results.rows:
+        for metric, reasons in row.undefined.items():
+            for reason, count in reasons.items():
+                places.setdefault((reason, count, metric), []).append(row.system)
+    metrics: dict[tuple[str, int, tuple[str, ...]], list[str]] = {}
+    for (reason, count, metric), systems in places.items():
+        metrics.setdefault((reason, count, tuple(systems)), []).append(metric)
+    return [
+        f"Undefined for {count} of {len(results.clips)} clips, as {reason}: {', '.join(names)}"
+        + ("." if len(systems) == len(results.rows) else f" of {', '.join(systems)}.")
+        for (reason, count, systems), names in metrics.items()
+    ]
 
 
 def _entropy_note(results: Results) -> str:

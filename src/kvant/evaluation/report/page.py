@@ -43,7 +43,8 @@ def _picture(light: str, dark: str) -> str:
     return (
         f'<figure>\n<div class="scroll"><picture><source srcset="{dark}" media="(prefers-color-scheme: dark)">'
         f'<img alt="Metrics over bitrate, for every system" src="{light}"></picture></div>\n<figcaption class="soft">'
-        "Mean and 95 % interval over the clips; codecs with codebooks are joined by lines.</figcaption>\n</figure>"
+        "Mean and 95 % interval over the clips. Solid: codecs with codebooks; dotted: conventional ones.</figcaption>\n"
+        "</figure>"
     )
 
 
