@@ -50,7 +50,6 @@ def main() -> None:
         test_sources=", ".join(sorted({clip.source for clip in evaluation.clips})),
         clips=len(evaluation.clips),
         table=arguments.measured.with_suffix(".md").read_text(encoding="utf-8").strip(),
-        seed=evaluation.about["seed"],
         licence=record["licence"],
     )
     with atomic_write(folder / "MODEL_CARD.md", overwrite=True) as sink:
