@@ -115,7 +115,7 @@ def test_the_page_plays_every_system_from_files_beside_it(made: tuple[Path, Outc
     }
     for picture in ("rate_distortion.png", "rate_distortion_dark.png"):
         assert (target / picture).read_bytes().startswith(b"\x89PNG")
-    kept, sample_rate = read(target / "audio" / "01-recording.flac")
+    kept, sample_rate = read(target / "audio" / "01-03-recording.flac")
     assert sample_rate == RATE
     np.testing.assert_array_equal(kept, read(folder / "en" / "talk.wav")[0])
     assert {*SYSTEMS, "en", "ru", "SI-SDR (dB) ↑"} <= set(page.cells)
@@ -209,6 +209,7 @@ def test_an_error_of_a_codec_names_the_clip(
     done = run("eval", "--data", folder, "-o", tmp_path / "out", "-b", 0.75, *CHEAP)
     assert done.code == 2
     assert done.err == "kvant: error: recording, clip en/talk.wav: does not sound right\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_matplotlib_there_is_a_note_and_no_plot(

@@ -12,8 +12,7 @@ from kvant.errors import UsageError
 
 if TYPE_CHECKING:
     from kvant.evaluation.plan import Plan
-    from kvant.evaluation.report.folder import Folder
-    from kvant.evaluation.results import Results
+    from kvant.evaluation.scoring import Outcome
     from kvant.evaluation.self_check import Check
 
 HEARD = 4
@@ -56,7 +55,7 @@ def eval(
     from kvant.evaluation.metrics.choice import choose
     from kvant.evaluation.plan import Plan, plan_systems
     from kvant.evaluation.recordings import find_clips
-    from kvant.evaluation.report.folder import Folder
+    from kvant.evaluation.report.folder import write_folder
     from kvant.evaluation.report.markdown import terminal
 
     chosen, missing = choose(_split(metrics))
@@ -67,9 +66,9 @@ def eval(
     checks = plan.check()
     if not as_json:
         print(f"self check: {_report(checks)}", flush=True)
-    folder = Folder(target, force)
-    results = _measure(plan, checks, folder, {"data": data, "seed": seed, "jobs": jobs})
-    for note in folder.write(results):
+    outcomes = _measure(plan, jobs)
+    results = plan.results(checks, outcomes, data=data, seed=seed, jobs=jobs)
+    for note in write_folder(target, results, [each for each in outcomes if each.measurement.clip < HEARD], force):
         complain("note", note)
     if as_json:
         print((target / "results.json").read_text(encoding="utf-8"), end="")
@@ -78,22 +77,20 @@ def eval(
         print(printable(f"read and hear: {target / 'index.html'}"))
 
 
-def _measure(plan: "Plan", checks: "list[Check]", folder: "Folder", how: dict[str, object]) -> "Results":
-    """Everything through everything; sounds are written as they come."""
+def _measure(plan: "Plan", jobs: int) -> "list[Outcome]":
+    """Everything through everything; of the clips that are not to be heard no wav is kept."""
     from kvant.evaluation.workers import outcomes
 
     kept = []
     with Progress(len(plan.systems) * len(plan.clips)) as progress:
         progress.begin("measuring", None)
-        for outcome in outcomes(plan.systems, plan.clips, list(plan.metrics), int(str(how["jobs"]))):
+        for outcome in outcomes(plan.systems, plan.clips, list(plan.metrics), jobs):
             interrupts.check()
             index, system = outcome.measurement.clip, outcome.measurement.system
-            if index < HEARD:
-                folder.keep_sound(index, system, outcome.wav, plan.clips[index].sample_rate)
-            kept.append(outcome._replace(wav=outcome.wav[:0]))
+            kept.append(outcome if index < HEARD else outcome._replace(wav=outcome.wav[:0].copy()))
             progress.begin(f"{system}: {plan.clips[index].name}", None)
             progress.next_job()
-    return plan.results(checks, kept, **how)
+    return kept
 
 
 def _report(checks: "list[Check]") -> str:
