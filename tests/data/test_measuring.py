@@ -70,6 +70,24 @@ def test_a_flac_file_cut_short(tmp_path: Path) -> None:
     assert "of 3.00 s are there); get it again" in error
 
 
+@pytest.mark.parametrize("suffix", ["wav", "aiff"])
+def test_other_files_cut_short(suffix: str, tmp_path: Path) -> None:
+    path = save(tmp_path / f"a.{suffix}", noise(1, 4000))
+    assert measure(path, path.name).errors == ()
+    path.write_bytes(path.read_bytes()[:-1000])
+    found = measure(path, path.name)
+    assert found.flaws == ("corrupt",)
+    assert "is cut short (1000 bytes are missing); get it again" in found.errors[0]
+
+
+def test_a_length_that_its_writer_did_not_know(tmp_path: Path) -> None:
+    """As ffmpeg leaves it in a pipe."""
+    path = save(tmp_path / "a.wav", noise(1, 4000))
+    data = path.read_bytes()
+    path.write_bytes(data[:4] + b"\xff" * 4 + data[8:40] + b"\xff" * 4 + data[44:])
+    assert measure(path, "a.wav").errors == ()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

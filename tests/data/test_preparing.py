@@ -144,10 +144,7 @@ def test_the_wrong_root_is_said(folder: Path, tmp_path: Path) -> None:
 
 
 def voices(**seconds: float) -> list[Recording]:
-    return [
-        Recording(f"{name}.wav", length, level_dbfs=-20.0, bandwidth_hz=8000, speaker=name)
-        for name, length in seconds.items()
-    ]
+    return [Recording(f"{name}.wav", length, level_dbfs=-20.0, speaker=name) for name, length in seconds.items()]
 
 
 def test_shares_are_filled_by_whole_speakers() -> None:

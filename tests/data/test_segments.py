@@ -120,6 +120,14 @@ def test_silence_stays_silent(tmp_path: Path) -> None:
     assert not segments.item(0)[0].any()
 
 
+def test_a_name_with_a_line_separator_is_one_name(tmp_path: Path) -> None:
+    """U+2028 ends a line for Python's text, not in JSON."""
+    write(tmp_path, [("a", np.zeros(2000))])
+    text = (tmp_path / "clips.jsonl").read_text().replace('"a"', '"a\u2028b"')
+    (tmp_path / "clips.jsonl").write_text(text, encoding="utf-8")
+    assert Segments(tmp_path, RATE, 1.0, seed=1).lengths.tolist() == [2000]
+
+
 @pytest.mark.parametrize("missing", ["folder", "audio.npy", "clips.jsonl"])
 def test_a_missing_corpus_says_what_to_do(corpus: Path, missing: str) -> None:
     if missing == "folder":

@@ -64,6 +64,9 @@ def test_the_corpus_from_packages_in_the_cache(cache: Path, tmp_path: Path, monk
     assert reader["clips"] == 2
     audio = np.load(tmp_path / "out" / "train" / "audio.npy")
     assert len(audio) == manifest["samples"] == sum(row["length"] for row in rows["train"])
+    monkeypatch.setattr(voice_corpus, "fetch_packages", None)
+    with pytest.raises(UsageError, match="exists already; use -f"):
+        voice_corpus.make_voices(cache, tmp_path / "out", lambda name, number: None)
 
 
 def test_of_copies_the_first_gives_the_labels_and_the_last_the_place() -> None:

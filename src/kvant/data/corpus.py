@@ -34,7 +34,7 @@ class SplitWriter:
         """Append a clip, int16 [n]; its line is id, `before`, offset, length, `after`."""
         row = {"id": f"{self.name}-{self.num_clips:05d}", **before}
         row |= {"offset": self.num_samples, "length": len(samples), **after}
-        self._lines.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "surrogateescape") + b"\n")
+        self._lines.write(json.dumps(row, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
         self._audio.write(np.ascontiguousarray(samples, "<i2").data)
         self.num_samples += len(samples)
         self.num_clips += 1
@@ -43,6 +43,13 @@ class SplitWriter:
         """Put the length into the header, for which NumPy leaves room."""
         self._audio.seek(0)
         self._audio.write(_header(self.num_samples))
+
+
+def check_absent(folders: list[Path]) -> None:
+    """UsageError if one of `folders` holds a split already: better before the work than after."""
+    for path in (folder / name for folder in folders for name in FILES):
+        if path.exists():
+            raise UsageError(f"{path}: exists already; use -f (overwrite=True) to replace it")
 
 
 @contextlib.contextmanager

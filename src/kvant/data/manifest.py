@@ -23,7 +23,8 @@ class Recording:
     bandwidth_hz: by spectral roll-off. level_dbfs: RMS of the active frames of the channels' mean, None of silence.
     peak: of any channel. clipped: share of samples at 0.999 of full scale or above. silence: share of frames that are
     not active. audio_sha256: of rate, channels and decoded samples, so that the same sound in another container is
-    known again. duplicate_of: path of an earlier file with the same. errors: why it cannot be used, or not as a whole.
+    known again. duplicate_of: path of an earlier file with the same. errors: why it cannot be used, or not as a whole;
+    of MP3, Ogg and others whose headers do not say how long they are, a missing end goes unnoticed.
     """
 
     path: str

@@ -1,6 +1,7 @@
 """One recording measured block by block: memory does not grow with its length, apart from 200 bytes a second."""
 
 import hashlib
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from kvant.errors import AudioError
 FULL_SCALE = 0.999
 SPECTRA = 3000  # frames whose spectra are taken: all of a minute, every second one of two
 _EXACT_LENGTH = (".wav", ".flac", ".aif", ".aiff", ".w64", ".caf", ".au")  # others declare an estimate
+_NO_LENGTH = 0x7FFF0000
 
 
 class Spread:
@@ -40,6 +42,20 @@ class Spread:
         """Those of the kept frames whose numbers are in `active`, [n, size]; all kept if none is."""
         chosen = [self.frames[place] for place in np.flatnonzero(np.isin(self.numbers, active))]
         return np.array(chosen or self.frames)
+
+
+def missing_bytes(path: Path) -> int:
+    """How many bytes a WAV or AIFF file lacks by its own header, which libsndfile corrects in silence; else 0."""
+    with open(path, "rb") as file:
+        form, size, kind = struct.unpack("4s4s4s", file.read(12).ljust(12))
+    order = {(b"RIFF", b"WAVE"): "<I", (b"FORM", b"AIFF"): ">I", (b"FORM", b"AIFC"): ">I"}.get((form, kind))
+    declared = struct.unpack(order, size)[0] if order else 0
+    # Who writes to a pipe does not know the length, and declares a very large one.
+    return max(declared + 8 - path.stat().st_size, 0) if declared < _NO_LENGTH else 0
+
+
+def _cut_short(path: Path, how: str) -> str:
+    return f"{path}: is cut short ({how}); get it again, or save what is there as a new file"
 
 
 def measure(path: Path, name: str) -> Recording:
@@ -71,8 +87,9 @@ def _measure(path: Path, name: str) -> Recording:
     if not num_samples:
         errors.append(f"{path}: holds no samples; leave it out")
     elif declared is not None and num_samples < declared and name.lower().endswith(_EXACT_LENGTH):
-        there = f"{num_samples / rate:.2f} of {declared / rate:.2f} s are there"
-        errors.append(f"{path}: is cut short ({there}); get it again, or save what is there as a new file")
+        errors.append(_cut_short(path, f"{num_samples / rate:.2f} of {declared / rate:.2f} s are there"))
+    elif missing := missing_bytes(path):
+        errors.append(_cut_short(path, f"{missing} bytes are missing"))
     every = np.concatenate(rms)
     active = active_frames(every)
     heard = len(active) > 0

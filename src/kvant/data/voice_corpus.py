@@ -19,7 +19,7 @@ import soxr
 
 from kvant.audio import read
 from kvant.data.bandwidth import bandwidth
-from kvant.data.corpus import SplitWriter, create_split
+from kvant.data.corpus import SplitWriter, check_absent, create_split
 from kvant.data.debian import fetch
 from kvant.data.extras import extra
 from kvant.data.levelling import RULES, Clip, levelled
@@ -79,6 +79,8 @@ def make_voices(
     overwrite: bool = False,
 ) -> list[str]:
     """Fetch, decode, trim, level and write `out`/{train,dev,test}; a line a split and source on what was made."""
+    if not overwrite:
+        check_absent([out / split for split in SPLITS])
     packages = fetch_packages(cache, progress)
     found = list(sources(cache))
     out.mkdir(parents=True, exist_ok=True)
