@@ -6,7 +6,14 @@ from importlib.util import find_spec
 import pytest
 
 if find_spec("torch") is None:
-    collect_ignore = ["laws", "equations", "torch", "test_budget.py"]
+    collect_ignore = [
+        "laws",
+        "equations",
+        "torch",
+        "diagnosis/test_measures.py",
+        "diagnosis/test_sabotage.py",
+        "test_budget.py",
+    ]
 
 
 @pytest.fixture(autouse=True, scope="session")

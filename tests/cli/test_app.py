@@ -14,7 +14,20 @@ from kvant.cli import failures, options
 from kvant.runtime import DEFAULT
 from tests.cli.conftest import COMMAND, Outcome
 
-VERBS = ("encode", "decode", "roundtrip", "info", "verify", "truncate", "models", "train", "export", "demo", "data")
+VERBS = (
+    "encode",
+    "decode",
+    "roundtrip",
+    "info",
+    "verify",
+    "truncate",
+    "models",
+    "train",
+    "export",
+    "demo",
+    "data",
+    "doctor",
+)
 
 # runs a command and prints which of the heavy modules it has loaded
 IMPORTS = """

@@ -212,6 +212,11 @@ class TestMovement:
         nn.init.constant_(layer.weight, 1.5)
         assert movement({"layer": layer, "still": still}) == pytest.approx({"moved/layer": 0.5, "moved/still": 0})
 
+    def test_a_part_that_was_replaced_has_not_moved(self) -> None:
+        movement = Movement()
+        movement({"judge": nn.Linear(3, 1)})
+        assert movement({"judge": nn.Linear(3, 1)}) == {}
+
     def test_a_revived_code_does_not_make_a_codebook_move(self) -> None:
         codec = small_codec()
         (book, *_), measure = codebooks_of(codec), CodebookMovement()

@@ -56,7 +56,7 @@ def test_a_flipped_sign(tmp_path: Path) -> None:
 def test_a_sign_flipped_where_the_doctor_cannot_see_it(tmp_path: Path) -> None:
     """The optimizer climbs while the losses say descend: they rise."""
     symptoms = TinyRun(ascend=True).train(tmp_path, 45)
-    assert set(places(symptoms, "a loss rises")) & {"loss/mel", "loss/log_magnitude", "loss/complex_stft"}
+    assert set(places(symptoms, "a loss rises")) & {"held_out/mel", "held_out/log_magnitude", "held_out/complex_stft"}
 
 
 def test_silence(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ class TinyRun:
         adversarial = "adversarial" in self.weights
         codec_optimizer = torch.optim.AdamW(self.codec.parameters(), lr=self.rates[0], betas=(0.8, 0.99))
         judge_optimizer = torch.optim.AdamW(self.judge.parameters(), lr=self.rates[1], betas=(0.8, 0.99))
-        self.doctor = Doctor(folder, self.codec, gap=(self.batch(11), self.batch(0)))
+        self.doctor = Doctor(folder, self.codec, fixed=(self.batch(11), self.batch(0)))
         reported: list[Symptom] = []
         for step in range(steps):
             batch = self.batch(step % 11)

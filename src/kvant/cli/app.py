@@ -14,6 +14,7 @@ import kvant
 from kvant.cli import data, failures
 from kvant.cli.decode import decode
 from kvant.cli.demo import demo
+from kvant.cli.doctor import doctor
 from kvant.cli.encode import encode
 from kvant.cli.eval import eval
 from kvant.cli.export import export
@@ -27,7 +28,7 @@ from kvant.cli.verify import verify
 _VERBS: tuple[Callable[..., None], ...] = (
     *(encode, decode, roundtrip),
     *(info, verify, truncate),
-    *(models, train, export, eval),
+    *(models, train, doctor, export, eval),
     demo,
 )
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from kvant.training.diagnosis.counting import attainable
-from kvant.training.diagnosis.records import Point, Record, names, series, standing
+from kvant.training.diagnosis.records import Point, Record, names, series, smooth, standing
 from kvant.training.diagnosis.symptom import Finding, Rule
 
 FEW_CODES, LOW_ENTROPY = 0.25, 0.5
@@ -155,15 +155,15 @@ def find_runaway(records: Sequence[Record]) -> Iterator[Finding]:
                 f"the latents have grown from {sizes[0].value:.3g} to {run[-1].value:.3g} RMS, more than "
                 f"{GROWN:g}-fold since step {run[0].step:,}",
             )
-    noise = series(records, "quantization_snr")
+    noise = smooth(series(records, "held_out/quantization_snr"))
     best = max((point.value for point in noise), default=0.0)
-    run = standing(noise, 5, below=best - LOST_DB)
+    run = standing(noise, 3, below=best - LOST_DB)
     if run:
         yield Finding(
             "quantizer",
             run[0].step,
-            f"the latents stand {run[-1].value:.1f} dB above quantization noise, {best - run[-1].value:.1f} dB less "
-            f"than at best, and no better since step {run[0].step:,}",
+            f"held-out latents stand {run[-1].value:.1f} dB above quantization noise, {best - run[-1].value:.1f} dB "
+            f"less than at best, and no better since step {run[0].step:,}",
         )
 
 
@@ -171,8 +171,8 @@ RUNAWAY = Rule(
     "latents run away",
     "Latents grow, or leave their codebooks so fast that quantization noise grows against them.",
     "latents start at a size that codebooks were made for; in healthy runs their RMS stays within some 20 %, and the "
-    "commitment loss rises by half at most before it levels out. Twice the size, or 2 dB (a rise of 58 %) lost for "
-    "five records, is beyond both.",
+    "commitment loss rises by half at most before it levels out. Twice the size, or 2 dB (a rise of 58 %) lost on "
+    "the same held-out clips, is beyond both.",
     ("raise the weight of commitment", "lower the encoder's learning rate", "shorten the codebooks' running mean"),
     find_runaway,
 )

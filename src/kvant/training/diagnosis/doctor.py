@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from kvant.codec import Codec
 from kvant.data import Batch
 from kvant.files import atomic_write
+from kvant.losses.band_limit import band_limit
 from kvant.training.diagnosis.balance import balance
 from kvant.training.diagnosis.examination import examine, undisturbed
 from kvant.training.diagnosis.gradients import Losses
-from kvant.training.diagnosis.levels import usage_measures
+from kvant.training.diagnosis.levels import residual_measures, usage_measures
 from kvant.training.diagnosis.listening import codebooks_of
 from kvant.training.diagnosis.movement import CodebookMovement, Movement
 from kvant.training.diagnosis.records import Record, read_records, to_json
@@ -26,20 +27,17 @@ WINDOW = 20
 
 
 class Doctor:
-    """Call it every `log_every` steps: `new = doctor(step, batch, losses, logged, discriminators)`.
+    """Call it every so many steps: `new = doctor(step, batch, losses, logged, discriminators, boundary)`.
 
     run: the folder whose `health.jsonl` gets one record a call. first: the step training starts or resumes at; records
-    beyond it, from before an interruption, are removed. held_out, heard: batches of unseen and of training data for the
-    gap between them. boundary: the discriminators' score between real and fake, 0 for hinge, 0.5 for least squares.
+    beyond it, from before an interruption, are removed. fixed: a held-out batch and one of training data, examined each
+    time, so that their course is the codec's and not the data's.
     """
 
-    def __init__(
-        self, run: Path, codec: Codec, first: int = 0, gap: tuple[Batch, Batch] | None = None, boundary: float = 0.0
-    ) -> None:
+    def __init__(self, run: Path, codec: Codec, first: int = 0, fixed: tuple[Batch, Batch] | None = None) -> None:
         self.path = run / "health.jsonl"
         self.codec = codec
-        self.gap = gap
-        self.boundary = boundary
+        self.fixed = fixed
         self.records: list[Record] = []
         self.reported: set[tuple[str, str]] = set()
         self.counts: deque[list[Tensor]] = deque(maxlen=WINDOW)
@@ -58,15 +56,16 @@ class Doctor:
         losses: Losses,
         logged: Mapping[str, float] | None = None,
         discriminators: Mapping[str, nn.Module] | None = None,
+        boundary: float = 0.0,
     ) -> list[Symptom]:
         """Examine on `batch`, append the record of `step`, and return the symptoms that are new since the last call.
 
         losses: weighted, by name. logged: what the loop has averaged since the last call, recorded as `train/NAME`.
-        discriminators: those that judge at this step. Nothing of the run changes: no weight, statistic, mode or random
-        number.
+        discriminators: those that judge at this step; boundary: their score between real and fake, 0 with hinge losses,
+        0.5 with least squares. Nothing of the run changes: no weight, statistic, mode or random number.
         """
         record = {"step": float(step), **{f"train/{name}": float(value) for name, value in (logged or {}).items()}}
-        record |= self.examine(batch, losses, discriminators or {})
+        record |= self.examine(batch, losses, discriminators or {}, boundary)
         self.records.append(record)
         with self.path.open("a", encoding="utf-8") as sink:
             sink.write(_line(record))
@@ -75,27 +74,35 @@ class Doctor:
         self.reported |= {(symptom.name, symptom.where) for symptom in new}
         return new
 
-    def examine(self, batch: Batch, losses: Losses, discriminators: Mapping[str, nn.Module]) -> dict[str, float]:
+    def examine(
+        self, batch: Batch, losses: Losses, discriminators: Mapping[str, nn.Module], boundary: float
+    ) -> dict[str, float]:
         """All measures of this moment, by name."""
         examined = examine(self.codec, batch, losses)
         self.counts.append(examined.counts)
         measures = examined.measures | usage_measures([sum(level[1:], level[0]) for level in zip(*self.counts)])
         measures |= self.codebook_movement(codebooks_of(self.codec), examined.heard)
         measures |= self.movement(dict(self.codec.named_children()) | dict(discriminators))
+        fake, real = (band_limit(wav, batch.bandwidth, self.codec.sample_rate) for wav in (examined.wav, batch.wav))
         for name, discriminator in discriminators.items():
             with undisturbed(discriminator):
-                scores = balance(discriminator, examined.wav, batch.wav, self.boundary)
+                scores = balance(discriminator, fake, real, boundary)
             measures |= {f"balance/{name}/{figure}": value for figure, value in scores.items()}
-        if self.gap is not None:
-            measures |= self.gap_measures(losses, *self.gap)
+        if self.fixed is not None:
+            measures |= self.course_measures(losses, *self.fixed)
         return measures
 
     @torch.no_grad()
-    def gap_measures(self, losses: Losses, held_out: Batch, heard: Batch) -> dict[str, float]:
-        """`gap/NAME`: held-out loss over training loss, less one."""
+    def course_measures(self, losses: Losses, held_out: Batch, heard: Batch) -> dict[str, float]:
+        """`held_out/NAME`: weighted losses and `quantization_snr`. `gap/NAME`: them over those on `heard`, - 1."""
         with undisturbed(self.codec):
             unseen, seen = (losses(self.codec(batch.wav), batch) for batch in (held_out, heard))
-        return {f"gap/{name}": float(unseen[name] / seen[name]) - 1 for name in seen if float(seen[name]) != 0}
+            latents = self.codec.encoder(self.codec.pad(held_out.wav))
+            codes = self.codec.quantizer.encode(latents)
+            noise = residual_measures(self.codec.quantizer, latents, codes)["quantization_snr"]
+        measures = {f"held_out/{name}": float(loss) for name, loss in unseen.items()}
+        measures |= {f"gap/{name}": float(unseen[name] / seen[name]) - 1 for name in seen if float(seen[name]) != 0}
+        return measures | {"held_out/quantization_snr": noise}
 
 
 def _line(record: Record) -> str:

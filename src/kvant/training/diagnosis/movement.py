@@ -14,19 +14,22 @@ class Movement:
     """Relative movement of the weights of named parts between two calls. Frozen parts (no gradient) are left out."""
 
     def __init__(self) -> None:
-        self.last: dict[str, list[Tensor]] = {}
+        self.last: dict[str, tuple[nn.Module, list[Tensor]]] = {}
 
     @torch.no_grad()
     def __call__(self, parts: dict[str, nn.Module]) -> dict[str, float]:
-        """`moved/PART`: |w - w_last| / |w_last| over sampled weights of each part that was seen before and can learn."""
+        """`moved/PART`: |w - w_last| / |w_last| over sampled weights of parts that were seen before and can learn.
+
+        A part of the same name that is another module, as of a new phase, has not moved: it has been replaced.
+        """
         measures = {}
         for name, part in parts.items():
             now = [sampled(weight) for weight in part.parameters() if weight.requires_grad]
-            last = self.last.get(name, [])
-            if now and [len(weight) for weight in now] == [len(weight) for weight in last]:
+            known, last = self.last.get(name, (None, []))
+            if now and known is part and len(now) == len(last):
                 change, size = (_norm(rows) for rows in ([a - b for a, b in zip(now, last)], last))
                 measures[f"moved/{name}"] = change / max(size, 1e-20)
-            self.last[name] = now
+            self.last[name] = (part, now)
         return measures
 
 

@@ -72,9 +72,10 @@ def standing(points: Sequence[Point], patience: int, above: float = -math.inf, b
     return run if len(run) >= patience else []
 
 
-def smooth(points: Sequence[Point]) -> list[Point]:
-    """Median of each three neighbours, at the last one's step: one odd batch is no course."""
-    return [Point(points[i].step, sorted(p.value for p in points[i - 2 : i + 1])[1]) for i in range(2, len(points))]
+def smooth(points: Sequence[Point], width: int = 3) -> list[Point]:
+    """Median of each `width` neighbours, an odd number, at the last one's step: one odd batch is no course."""
+    windows = [points[first : first + width] for first in range(len(points) - width + 1)]
+    return [Point(window[-1].step, sorted(point.value for point in window)[width // 2]) for window in windows]
 
 
 def _parsed(line: str, place: str) -> Record:

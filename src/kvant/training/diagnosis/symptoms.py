@@ -31,11 +31,23 @@ SYMPTOMS: tuple[Rule, ...] = (
     signals.WHISTLING,
 )
 
+STATES: tuple[Rule, ...] = (
+    signals.SILENCE,
+    learning.NO_REACH,
+    codebooks.COLLAPSE,
+    codebooks.STARVED_LEVEL,
+    codebooks.STALE_CODEBOOK,
+    signals.CLIPPING,
+    signals.SPECTRAL_HOLES,
+    signals.WHISTLING,
+)
+"""Those that look at a state, not at its course: all that a single model can show."""
 
-def diagnose(records: Sequence[Record]) -> list[Symptom]:
-    """Every symptom that stands at the end of `records`, oldest first.
+
+def diagnose(records: Sequence[Record], rules: Sequence[Rule] = SYMPTOMS) -> list[Symptom]:
+    """Every symptom that stands at the end of `records`, in the order of `rules`.
 
     Records of silent input are left to the rule of silence: what a codec does with nothing says nothing about it.
     """
     telling = [record for record in records if not record.get("input/silent", 0) > signals.SILENT]
-    return [symptom for rule in SYMPTOMS for symptom in rule(records if rule is signals.SILENCE else telling)]
+    return [symptom for rule in rules for symptom in rule(records if rule is signals.SILENCE else telling)]
