@@ -59,7 +59,8 @@ class Opus:
 class Codec2:
     """Codec2 (Rowe), a sinusoidal vocoder at 8 kHz, by pycodec2; `bitrate` is that of one of its modes, in bit/s.
 
-    Its delay of 20 ms (that of envelopes: the waveform is not kept) is removed. UsageError without `kvant[eval]`.
+    Its delay of 20 ms (that of envelopes: the waveform is not kept) is removed. Its decoder draws random phases that no
+    seed governs, so its scores differ in the last digits from run to run. UsageError without `kvant[eval]`.
     """
 
     def __init__(self, bitrate: int) -> None:

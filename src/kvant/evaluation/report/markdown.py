@@ -25,7 +25,7 @@ def rate_cells(results: Results, row: Row) -> list[str]:
     speeds = [f"{speed:.0f}" if speed >= 10 else f"{speed:.1f}" for speed in (row.encode_speed, row.decode_speed)]
     if row.system == "recording":
         speeds = ["", ""]
-    return [f"{row.bitrate / 1000:.2f}", coded, *speeds, f"{1000 * row.delay / rate:.1f}"]
+    return [f"{row.bitrate / 1000:.2f}", coded, *speeds, f"{round(1000 * row.delay / rate, 1) + 0.0:.1f}"]  # no -0.0
 
 
 def notes(results: Results) -> list[str]:
@@ -46,7 +46,9 @@ def notes(results: Results) -> list[str]:
     )
     lines.append("Delay: found by correlation and removed before scoring, the median over clips.")
     lines += [
-        f"{row.system}: {row.inverted:.0%} of the clips came back inverted." for row in results.rows if row.inverted
+        f"{row.system}: {row.inverted:.0%} of the clips match best inverted: polarity turned, or phases blurred."
+        for row in results.rows
+        if row.inverted
     ]
     lines += _undefined(results)
     return lines + [f"{note[0].upper()}{note[1:]}." for note in results.about["notes"]]

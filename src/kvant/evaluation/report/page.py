@@ -20,7 +20,7 @@ def page(results: Results, sounds: Mapping[int, Mapping[str, str]], pictures: tu
     light and for dark; None if there is none.
     """
     codecs = list(results.about["codecs"])
-    title = f"{', '.join(codecs)}, measured"
+    title = f"{' and '.join(codecs)}, measured"
     return Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         style=STYLE.read_text(encoding="utf-8").strip(),
         player=PLAYER.read_text(encoding="utf-8").strip(),
