@@ -26,7 +26,7 @@ class Alignment(NamedTuple):
 
     @property
     def inverted(self) -> bool:
-        """Whether the estimate matches best with its sign turned: its polarity is opposite, or its phases are blurred."""
+        """Whether the estimate matches best with its sign turned: of opposite polarity, or with phases blurred."""
         return self.correlation <= -SURE
 
 
