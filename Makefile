@@ -24,7 +24,8 @@ bench: $(VENV)/.core
 # minutes. The report with its plot and players is then in runs/table.
 table: $(VENV)/.eval
 	$(VENV)/bin/kvant data fetch voices --force --cache corpus/packages --output corpus/voices-24k
-	$(VENV)/bin/kvant train recipes/voice_24khz.py corpus=corpus/voices-24k steps=0 --output runs/closed-form
+	$(VENV)/bin/kvant train recipes/voice_24khz.py corpus=corpus/voices-24k \
+		phases.0.steps=0 phases.1.steps=0 --output runs/closed-form
 	$(VENV)/bin/kvant export --force runs/closed-form/start/model.safetensors
 	$(VENV)/bin/kvant eval Kvant=kvant-voice-24k 'its start=runs/closed-form/start' --data corpus/voices-24k/test \
 		--clips 24 --force --output runs/table

@@ -3,20 +3,30 @@
     kvant train recipes/voice_24khz.py corpus=DIR --output RUN [--resume]
     kvant export RUN/model.safetensors
 
-Phase A of training: no adversary, three losses of spectra and one of loudness, from the closed-form start.
+From the closed-form start: first everything learns, by losses of spectra, loudness and disturbance; then encoder and
+codes stand still, and the decoder learns to pass for real.
 """
 
 from kvant.data.voice_sources import LICENCES
-from kvant.training.config import TrainingConfig
+from kvant.training.config import AdversaryConfig, OptimConfig, Phase, TrainingConfig
 
 TRAINED_ON = ("festvox-ru", "tuxpaint-stamps-default", "fillets-ng-data-cs", "asterisk-core-sounds-fr-g722")
 TRAINED_ON += ("asterisk-core-sounds-it-g722", "klettres-data", "gcin-voice")
 
+signal_losses = Phase(steps=16_000, batch_size=8)
+adversarial = Phase(
+    steps=2_000,
+    trains=("decoder",),
+    adversary=AdversaryConfig(),
+    batch_size=8,
+    seconds=0.5,
+    optim=OptimConfig(learning_rate=2e-4, warmup_steps=100),
+)
+
 config = TrainingConfig(
     name="kvant-voice-24k",
     corpus="corpus/voices-24k",
-    steps=21_000,
-    batch_size=8,
+    phases=(signal_losses, adversarial),
     record={
         "licence": "CC-BY-SA-4.0",
         "trained_on": {package: LICENCES[package] for package in TRAINED_ON},

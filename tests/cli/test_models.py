@@ -16,19 +16,15 @@ from tests.cli.conftest import Outcome
 
 RECIPE = """
 from kvant.codecs import frame
-from kvant.training.config import TrainingConfig
+from kvant.training.config import Phase, TrainingConfig
 
 config = TrainingConfig(
     name="small",
     corpus="nowhere",
-    steps=2,
+    phases=(Phase(steps=2, batch_size=2, seconds=0.25),),
     codec=frame.Config(num_codebooks=2, codebook_size=16),
-    batch_size=2,
-    seconds=0.25,
     depths=(1, 2),
     solve_segments=8,
-    log_every=1,
-    validate_every=2,
 )
 """
 
@@ -97,10 +93,18 @@ def test_train_hands_the_changed_config_on(
     pytest.importorskip("torch")
     calls: list[Any] = []
     monkeypatch.setattr("kvant.training.loop.train", lambda *arguments: calls.append(arguments))
-    done = run("train", recipe, "steps=5", "optim.betas=0.5,0.9", "codec.num_codebooks=3", "-o", tmp_path / "run")
+    done = run(
+        "train",
+        recipe,
+        "phases.0.steps=5",
+        "phases.0.optim.betas=0.5,0.9",
+        "codec.num_codebooks=3",
+        "-o",
+        tmp_path / "run",
+    )
     assert (done.code, done.err) == (0, "")
     config, folder, resume = calls.pop()
-    assert (config.steps, config.optim.betas, config.codec.num_codebooks) == (5, (0.5, 0.9), 3)
+    assert (config.steps, config.phases[0].optim.betas, config.codec.num_codebooks) == (5, (0.5, 0.9), 3)
     assert (config.name, config.codec.codebook_size) == ("small", 16)
     assert (folder, resume) == (tmp_path / "run", False)
 
@@ -155,9 +159,9 @@ def test_bad_recipe(text: str | None, message: str, recipe: Path, run: Callable[
 
 def test_bad_override(recipe: Path, run: Callable[..., Outcome]) -> None:
     pytest.importorskip("torch")
-    done = run("train", recipe, "optim.learning_rat=1", "-o", recipe.with_name("run"))
+    done = run("train", recipe, "phases.0.optim.learning_rat=1", "-o", recipe.with_name("run"))
     assert done.code == 2
-    assert "did you mean optim.learning_rate?" in done.err
+    assert "did you mean phases.0.optim.learning_rate?" in done.err
     assert not recipe.with_name("run").exists()
 
 
@@ -176,7 +180,7 @@ def test_a_trained_model_is_exported_and_used(
     folder = tmp_path / "run"
     done = run("train", recipe, f"corpus={corpus}", "threads=1", "-o", folder)
     assert (done.code, done.err) == (0, "")
-    assert run("train", recipe, f"corpus={corpus}", "steps=3", "threads=1", "-o", folder, "--resume").code == 0
+    assert run("train", recipe, f"corpus={corpus}", "phases.0.steps=3", "threads=1", "-o", folder, "--resume").code == 0
 
     done = run("export", folder / "model.safetensors")
     assert done.code == 0

@@ -111,3 +111,29 @@ def test_error(change: str, message: str) -> None:
 def test_keys() -> None:
     optim = [f"optim.{name}" for name in ("learning_rate", "betas", "clip", "nesterov")]
     assert keys(CONFIG) == ["name", "steps", *optim, "codec.sizes", "scale", "record", "hook"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    stages: tuple[Optim, ...] = (Optim(), Optim(learning_rate=1.0))
+
+
+def test_a_number_leads_to_a_member_of_a_tuple_of_groups() -> None:
+    plan = override(Plan(), ["stages.1.clip=none", "stages.0.betas=0,0.5"])
+    assert plan == Plan((Optim(betas=(0, 0.5)), Optim(learning_rate=1.0, clip=None)))
+    assert "stages.1.nesterov" in keys(plan)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("stages.2.clip=1", "stages has 0, 1"),
+        ("stages.x.clip=1", "stages has 0, 1"),
+        ("stages.1=3", "is a group; it has stages.1.learning_rate"),
+        ("stages.1.clop=1", "did you mean stages.1.clip?"),
+    ],
+)
+def test_a_wrong_way_into_a_tuple_of_groups(change: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        override(Plan(), [change])
+    assert message in str(caught.value)

@@ -7,23 +7,23 @@ import torch
 
 from kvant.quantizers.residual import sample_depths
 from kvant.training.config import OptimConfig
-from kvant.training.loop import learning_rate
+from kvant.training.schedule import schedule
 
-OPTIM = OptimConfig(learning_rate=1e-3, final=0.01, warmup_steps=100)
+OPTIM = OptimConfig(final=0.01, warmup_steps=100)
 
 
 def test_learning_rate_warms_up_linearly_and_falls_along_half_a_cosine() -> None:
     steps = 10_000
     for step in (0, 1, 49, 99):
         cosine = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / steps))
-        assert learning_rate(step, steps, OPTIM) == pytest.approx(1e-3 * (step + 1) / 100 * cosine, rel=1e-12)
-    assert learning_rate(5000, steps, OPTIM) == pytest.approx(1e-3 * (1 + 0.01) / 2, rel=1e-12)
-    assert learning_rate(steps, steps, OPTIM) == pytest.approx(1e-5, rel=1e-12)
-    assert learning_rate(2 * steps, steps, OPTIM) == pytest.approx(1e-5, rel=1e-12)
+        assert schedule(step, steps, OPTIM) == pytest.approx((step + 1) / 100 * cosine, rel=1e-12)
+    assert schedule(5000, steps, OPTIM) == pytest.approx((1 + 0.01) / 2, rel=1e-12)
+    assert schedule(steps, steps, OPTIM) == pytest.approx(0.01, rel=1e-12)
+    assert schedule(2 * steps, steps, OPTIM) == pytest.approx(0.01, rel=1e-12)
 
 
 def test_learning_rate_peaks_once() -> None:
-    rates = [learning_rate(step, 1000, OPTIM) for step in range(1001)]
+    rates = [schedule(step, 1000, OPTIM) for step in range(1001)]
     peak = rates.index(max(rates))
     assert peak == 99
     assert rates[: peak + 1] == sorted(rates[: peak + 1])

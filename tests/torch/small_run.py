@@ -14,7 +14,8 @@ from kvant.codecs import frame
 from kvant.layers.context import ContextConfig
 from kvant.layers.spectral_features import FeatureConfig
 from kvant.training import loop
-from kvant.training.config import OptimConfig, TrainingConfig
+from kvant.training.config import LogConfig, OptimConfig, Phase, TrainingConfig
+from kvant.training.run_state import RunState
 from tests.speech import speech
 
 CODEC = frame.Config(
@@ -41,42 +42,44 @@ def write_corpus(folder: Path) -> Path:
     return folder
 
 
-def config(corpus: Path, steps: int = 20, checkpoint_minutes: float = 60.0) -> TrainingConfig:
-    """`checkpoint_minutes` 0 saves after every step."""
+def phase(steps: int = 20, **changes: object) -> Phase:
+    """Some steps of 4 quarters of a second."""
+    optim = dataclasses.replace(OptimConfig(), learning_rate=3e-3, warmup_steps=2)
+    return dataclasses.replace(Phase(steps=steps, batch_size=4, seconds=0.25, optim=optim), **changes)
+
+
+def config(corpus: Path, *phases: Phase, checkpoint_minutes: float = 60.0) -> TrainingConfig:
+    """One phase of 20 steps if none is given. `checkpoint_minutes` 0 saves after every step."""
     return TrainingConfig(
         name="small",
         corpus=str(corpus),
-        steps=steps,
+        phases=phases or (phase(),),
         codec=CODEC,
-        batch_size=4,
-        seconds=0.25,
         depths=(1, 2),
-        optim=dataclasses.replace(OptimConfig(), learning_rate=3e-3, warmup_steps=2, average_decay=0.7),
+        average_decay=0.7,
         solve_segments=40,
         threads=1,
-        log_every=4,
-        validate_every=8,
-        checkpoint_minutes=checkpoint_minutes,
+        log=LogConfig(every=4, validate_every=8, checkpoint_minutes=checkpoint_minutes),
     )
 
 
 def hang_inside_save(corpus: Path, run: Path, which: int) -> None:
     """Train, and stop for ever in save number `which`: bytes written, the file not yet in its place."""
     saves = 0
-    save_run = loop.save_run
+    save = RunState.save
 
     def hang(_: int) -> None:
         (run / "inside").touch()
         time.sleep(600)
 
-    def counting(*arguments: object) -> None:
+    def counting(self: RunState, step: int) -> None:
         nonlocal saves
         saves += 1
         if saves == which:
             kvant.files.os = type("os", (), {**vars(os), "fsync": staticmethod(hang)})
-        save_run(*arguments)
+        save(self, step)
 
-    loop.save_run = counting
+    RunState.save = counting
     loop.train(config(corpus, checkpoint_minutes=0), run)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -22,11 +23,13 @@ from kvant.model_file import digest, read_model_file
 from kvant.training import loop
 from kvant.training.config import LossWeights, OptimConfig
 from kvant.training.objective import Objective
+from kvant.training.optimizers import codec_optimizer
 from tests.speech import speech
 from tests.torch import small_run
 from tests.wide_awake import wake_codec
 
 ROOT = Path(__file__).parents[2]
+SIGNAL_LOSSES = ("mel", "loudness", "disturbance", "log_magnitude", "complex_stft")
 
 
 @pytest.fixture(autouse=True)
@@ -66,22 +69,19 @@ class TestRun:
         """On speech of the held-out part, at full depth and at one level."""
         config = small_run.config(corpus)
         objective = Objective(config.weights, 24000)
-        held_out = Segments(corpus / "dev", 24000, config.seconds, seed=5).batch(0, 24)
+        held_out = Segments(corpus / "dev", 24000, 0.25, seed=5).batch(0, 24)
         for depth in (1, 3):
             losses = []
             for model in ("start/model.safetensors", "model.safetensors"):
                 with torch.no_grad():
-                    losses.append(float(objective(load_codec(finished / model), held_out, depth)[0]))
+                    reconstruction = load_codec(finished / model)(held_out.wav, depth)
+                    losses.append(float(sum(objective.weighted(objective(reconstruction, held_out)).values())))
             assert losses[1] < losses[0]
 
     def test_history_records_every_validation_at_every_depth(self, finished: Path) -> None:
         records = [json.loads(line) for line in (finished / "history.jsonl").read_text().splitlines()]
         assert [record["step"] for record in records] == [8, 16, 20]
-        names = {
-            f"{loss}@{depth}"
-            for loss in ("mel", "loudness", "log_magnitude", "complex_stft", "commitment")
-            for depth in (1, 2, 3)
-        }
+        names = {f"{loss}@{depth}" for loss in (*SIGNAL_LOSSES, "commitment") for depth in (1, 2, 3)}
         assert all(record.keys() == {"step"} | names for record in records)
         assert all(record["mel@3"] < record["mel@1"] for record in records)
 
@@ -105,10 +105,10 @@ class TestResume:
         config = small_run.config(corpus, checkpoint_minutes=0)
         batch = Segments.batch
 
-        def interrupted(self: Segments, index: int, size: int) -> Batch:
-            if index == config.solve_segments // config.batch_size + stop:
+        def interrupted(self: Segments, index: int, size: int, epoch: int = 0) -> Batch:
+            if index == config.solve_segments // 4 + stop:
                 raise KeyboardInterrupt
-            return batch(self, index, size)
+            return batch(self, index, size, epoch)
 
         monkeypatch.setattr(Segments, "batch", interrupted)
         with pytest.raises(KeyboardInterrupt):
@@ -157,13 +157,17 @@ class TestDamage:
         with pytest.raises(ModelError, match=r"state\.safetensors: not a readable training state.*delete it"):
             loop.train(small_run.config(corpus), tmp_path, resume=True)
 
-    @pytest.mark.parametrize("missing", ["codec/decoder.leave.weight", "generator", "step", "optimizer/0/exp_avg"])
+    @pytest.mark.parametrize(
+        "missing", ["codec/decoder.leave.weight", "generator", "step", "codec_optimizer/0/exp_avg"]
+    )
     def test_a_state_that_lacks_something_is_a_clear_error(
         self, corpus: Path, finished: Path, tmp_path: Path, missing: str
     ) -> None:
         tensors: dict[str, Tensor] = load_file(finished / "state.safetensors")
+        with safe_open(finished / "state.safetensors", "pt") as file:
+            metadata = file.metadata()
         del tensors[missing]
-        save_file(tensors, tmp_path / "state.safetensors")
+        save_file(tensors, tmp_path / "state.safetensors", metadata)
         with pytest.raises(ModelError, match=r"state\.safetensors: .*delete it"):
             loop.train(small_run.config(corpus), tmp_path, resume=True)
 
@@ -181,13 +185,14 @@ def codec() -> Codec:
 
 
 class TestObjective:
-    def test_the_total_is_the_weighted_sum_of_what_is_reported(self, codec: Codec) -> None:
-        weights = LossWeights(mel=2, loudness=3, log_magnitude=11, complex_stft=5, commitment=7)
+    def test_each_loss_is_weighted_by_its_name(self, codec: Codec) -> None:
+        weights = LossWeights(mel=2, loudness=3, disturbance=13, log_magnitude=11, complex_stft=5, commitment=7)
         batch = Batch(speech(0.25, batch=2), torch.tensor([12000.0, 8000.0]))
-        total, losses = Objective(weights, 24000)(codec, batch, 2)
-        assert losses.keys() == {"mel", "loudness", "log_magnitude", "complex_stft", "commitment"}
-        expected = sum(getattr(weights, name) * loss for name, loss in losses.items())
-        torch.testing.assert_close(total.detach(), expected)
+        objective = Objective(weights, 24000)
+        losses = objective(codec(batch.wav, 2), batch)
+        assert losses.keys() == {*SIGNAL_LOSSES, "commitment"}
+        for name, loss in objective.weighted(losses).items():
+            torch.testing.assert_close(loss, getattr(weights, name) * losses[name])
 
     def test_noise_above_a_recordings_band_costs_nothing(self, codec: Codec) -> None:
         """The reference may hold anything above its bandwidth: the losses of the waveform do not see it."""
@@ -195,13 +200,8 @@ class TestObjective:
         above = torch.zeros(1, 1, wav.shape[-1] // 2 + 1)
         above[..., 4000 * wav.shape[-1] // 24000 + 1 :] = 30
         hiss = torch.fft.irfft(above * torch.exp(1j * torch.linspace(0, 999, above.shape[-1])), n=wav.shape[-1])
-        objective = Objective(LossWeights(), 24000)
-
-        class Fixed(torch.nn.Module):
-            def forward(self, _: Tensor, depth: int) -> object:
-                return codec(wav, depth)
-
-        losses = [objective(Fixed(), Batch(x, torch.tensor([4000.0])), 2)[1] for x in (wav, wav + hiss)]
+        objective, reconstruction = Objective(LossWeights(), 24000), codec(wav, 2)
+        losses = [objective(reconstruction, Batch(x, torch.tensor([4000.0]))) for x in (wav, wav + hiss)]
         assert hiss.abs().max() > 0.1
         for name, loss in losses[0].items():
             torch.testing.assert_close(losses[1][name], loss, rtol=1e-4, atol=1e-6)
@@ -210,13 +210,14 @@ class TestObjective:
 def test_the_optimizer_holds_every_parameter_once_with_the_rates_of_its_config() -> None:
     optim = OptimConfig(transform_scale=0.1, encoder_scale=0.3, weight_decay=0.01)
     codec = frame.build(small_run.CODEC)
-    groups = loop.make_optimizer(codec, optim).param_groups
-    settings = {id(p): (group["scale"], group["weight_decay"]) for group in groups for p in group["params"]}
+    groups = codec_optimizer(codec, optim).param_groups
+    rates = {id(p): group["peak"] / optim.learning_rate for group in groups for p in group["params"]}
+    settings = {id(p): (rates[id(p)], group["weight_decay"]) for group in groups for p in group["params"]}
     named = dict(codec.named_parameters())
     assert sorted(settings) == sorted(map(id, named.values()))
     assert sum(len(group["params"]) for group in groups) == len(named)
     found = {name: settings[id(parameter)] for name, parameter in named.items()}
-    assert found["encoder.klt.basis"] == found["decoder.klt.mean"] == (0.1, 0)
+    assert found["encoder.klt.basis"] == found["decoder.klt.mean"] == (pytest.approx(0.1), 0)
     assert found["encoder.enter.weight"] == (0.3, 0.01)
     assert found["encoder.enter.bias"] == (0.3, 0)
     assert found["decoder.leave.weight"] == (1, 0.01)

@@ -19,7 +19,7 @@ def train(
     output: Annotated[str, typer.Option("-o", "--output", metavar="RUN", help="Folder of the run.")],
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="KEY=VALUE", help="Changes to it, such as optim.learning_rate=3e-4."),
+        typer.Argument(metavar="KEY=VALUE", help="Changes to it, such as phases.0.steps=500."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run where it stopped.")] = False,
 ) -> None:

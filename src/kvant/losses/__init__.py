@@ -1,6 +1,7 @@
 """Losses, one idea a file: (estimate, reference) -> scalar, those that need judgements, and how to balance them."""
 
 from kvant.losses.balancer import GradientBalancer
+from kvant.losses.disturbance import DisturbanceLoss
 from kvant.losses.feature_matching import FeatureMatchingLoss
 from kvant.losses.hinge import HingeLoss
 from kvant.losses.least_squares import LeastSquaresLoss
@@ -16,6 +17,7 @@ from kvant.losses.waveform import WaveformLoss
 LOSSES = (
     MelLoss,
     LoudnessLoss,
+    DisturbanceLoss,
     LogMagnitudeLoss,
     MultiResolutionSTFTLoss,
     ComplexSTFTLoss,
@@ -33,6 +35,7 @@ __all__ = [
     "LOSSES",
     "AntiWrappingPhaseLoss",
     "ComplexSTFTLoss",
+    "DisturbanceLoss",
     "FeatureMatchingLoss",
     "GradientBalancer",
     "HingeLoss",

@@ -20,7 +20,7 @@ class LogMagnitudeLoss(nn.Module):
     A mel band cannot tell a whistle from noise of its energy; the bins between whistles can.
     """
 
-    def __init__(self, window_lengths: Sequence[int] = (512, 1024), floor: float = 1e-4) -> None:
+    def __init__(self, window_lengths: Sequence[int] = (512, 2048), floor: float = 1e-4) -> None:
         super().__init__()
         self.window_lengths = tuple(window_lengths)
         self.floor = floor

@@ -35,8 +35,8 @@ class ResidualQuantizer(nn.Module):
     def forward(self, latents: Tensor, num_codebooks: int | Tensor | None = None) -> Quantized:
         """Quantize with gradient. `num_codebooks`: levels to use, for all items or int64 [B] (level dropout).
 
-        Levels an item does not use get no loss and no statistics from it, and do not enter its latents; their codes
-        are returned all the same. With an int, only that many levels are computed and returned.
+        Levels an item does not use get no commitment from it and do not enter its latents; their codebooks learn
+        from it all the same, and their codes are returned. With an int, only so many levels are computed and returned.
         """
         levels = len(self.codebooks) if num_codebooks is None else num_codebooks
         depth = torch.as_tensor(levels, device=latents.device).expand(len(latents))

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from kvant.protocols import GradientEstimator, Quantized, Remedy
 from kvant.quantizers.codebook import TrackedCodebook
-from kvant.quantizers.distributed import sum_over_ranks
 from kvant.quantizers.gradients import rotation_trick
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
 
@@ -17,26 +16,23 @@ def quantize_level(
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """One codebook's part of a forward pass: (vectors [B, T, d], codes [B, T], losses).
 
-    latents: [B, T, d]. active: bool [B], the items that use this level: the others get codes and vectors too (the
-    caller ignores them), but no loss, no statistics and no say in remedies. Losses are means over active items times
-    their share, so that a level used by half the batch weighs half. `commitment` is |z - sg(q)|^2, eq. 3.
+    latents: [B, T, d]. active: bool [B], the items whose level this is; the caller ignores the vectors of the others,
+    and they do not hold the encoder to this level: `commitment`, |z - sg(q)|^2 (eq. 3), is the mean over active items
+    times their share. But the codebook learns from all of them. What a masked item would be asked here is what it will
+    be asked at full depth; where only active items count, level dropout starves the deep levels of latents.
     """
-    chosen = latents[active].reshape(-1, latents.shape[-1])
-    # Ranks decide together: remedies and updates meet in collectives, also from a rank none of whose items are active.
-    learn = training and bool(sum_over_ranks(active.sum()) > 0)
-    if learn:
+    rows = latents.detach().reshape(-1, latents.shape[-1])
+    if training:
         for remedy in remedies:
-            remedy(codebook, chosen.detach())
-    codes = codebook.search(latents.detach().reshape(-1, latents.shape[-1])).reshape(latents.shape[:-1])
+            remedy(codebook, rows)
+    codes = codebook.search(rows).reshape(latents.shape[:-1])
     vectors = codebook.lookup(codes)
-    share = active.float().mean()
-    losses = {"commitment": latents.new_zeros(())}
-    if len(chosen):
-        quantized = vectors[active].reshape(chosen.shape)
-        losses = {"commitment": (chosen - quantized.detach()).square().mean()} | codebook.losses(chosen, quantized)
-    if learn:
-        codebook.update(chosen.detach(), codes[active].reshape(-1))
-    return vectors, codes, {name: loss * share for name, loss in losses.items()}
+    losses = codebook.losses(rows, vectors.reshape(rows.shape))
+    error = (latents - vectors.detach()).square().mean(dim=(1, 2))
+    losses["commitment"] = torch.where(active, error, 0).mean()
+    if training:
+        codebook.update(rows, codes.reshape(-1))
+    return vectors, codes, losses
 
 
 class VectorQuantizer(nn.Module):

@@ -5,22 +5,27 @@ from typing import Any
 
 from kvant.codecs import frame
 
+PARTS = ("encoder", "quantizer", "decoder")
+
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the unweighted losses that codec, quantizer and `losses` report."""
+    """Weights of the unweighted losses that codec, quantizer, `losses` and the adversary report."""
 
     mel: float = 2.0
-    loudness: float = 60.0
+    loudness: float = 30.0
+    disturbance: float = 2.0
     log_magnitude: float = 4.0
     complex_stft: float = 25.0
     commitment: float = 6.0
     codebook: float = 1.0
+    adversarial: float = 1.0
+    feature_matching: float = 10.0
 
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """AdamW with linear warm-up, cosine decay to `final` of the peak, gradient clipping, and an average of weights.
+    """AdamW with linear warm-up, cosine decay to `final` of the peak, and gradient clipping.
 
     `transform_scale` multiplies the learning rate of the KLT matrices, which start at their solution; `encoder_scale`
     that of the encoder's network, whose latents must not run away from the codebooks that follow them.
@@ -34,28 +39,92 @@ class OptimConfig:
     max_gradient_norm: float = 1.0
     transform_scale: float = 0.1
     encoder_scale: float = 0.3
-    average_decay: float = 0.999
+
+
+@dataclass(frozen=True)
+class AdversaryConfig:
+    """Who judges. `loss`: hinge or least_squares. The discriminator learns at every `every`-th step, the codec always.
+
+    It uses the schedule, betas, weight decay and clipping of its phase, at a learning rate of its own.
+    """
+
+    discriminator: str = "frequency_channels"
+    loss: str = "hinge"
+    learning_rate: float = 3e-4
+    every: int = 1
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One stretch of a run, with its own schedule and its own optimizers.
+
+    `trains`: parts of the codec that learn; without the encoder and the quantizer, codes stay what they are. Without an
+    `adversary` the losses of signals alone decide.
+    """
+
+    steps: int
+    trains: tuple[str, ...] = PARTS
+    adversary: AdversaryConfig | None = None
+    batch_size: int = 16
+    seconds: float = 1.0
+    accumulate: int = 1
+    optim: OptimConfig = field(default_factory=OptimConfig)
+
+
+@dataclass(frozen=True)
+class StartConfig:
+    """Weights to start from instead of the closed form: `parts` of a model file, or of the folder of a run.
+
+    Tensors of another shape stay as built: so an encoder of another size takes the place of the published one.
+    """
+
+    checkpoint: str = ""
+    parts: tuple[str, ...] = PARTS
+
+
+@dataclass(frozen=True)
+class LogConfig:
+    """What a run writes, and how often, in steps and minutes."""
+
+    every: int = 50
+    validate_every: int = 500
+    checkpoint_minutes: float = 5.0
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """One run. Depths: how many levels an item uses when level dropout strikes (probability `dropout`); else all."""
+    """One run. Depths: how many levels an item uses when level dropout strikes (probability `dropout`); else all.
+
+    average_decay: of the running mean of weights that is validated and published. precision: no, bf16 or fp16.
+    """
 
     name: str
     corpus: str
-    steps: int
+    phases: tuple[Phase, ...]
     codec: Any = field(default_factory=frame.Config)
     architecture: str = "frame"
-    batch_size: int = 16
-    seconds: float = 1.0
+    start: StartConfig = field(default_factory=StartConfig)
     depths: tuple[int, ...] = (1, 2, 4)
     dropout: float = 0.75
+    average_decay: float = 0.999
     weights: LossWeights = field(default_factory=LossWeights)
-    optim: OptimConfig = field(default_factory=OptimConfig)
     solve_segments: int = 960
     seed: int = 0
     threads: int = 2
-    log_every: int = 50
-    validate_every: int = 500
-    checkpoint_minutes: float = 5.0
+    precision: str = "no"
+    log: LogConfig = field(default_factory=LogConfig)
     record: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """Of all phases."""
+        return sum(phase.steps for phase in self.phases)
+
+    def seconds_heard(self, step: int) -> float:
+        """Audio that the first `step` steps take, over all processes."""
+        heard = 0.0
+        for phase in self.phases:
+            taken = min(step, phase.steps)
+            heard += taken * phase.batch_size * phase.seconds
+            step -= taken
+        return heard

@@ -1,18 +1,30 @@
-"""The loss of phase A: mels, loudness and spectra in the recording's own band, and what the quantizer asks for."""
+"""What training minimises: spectra, loudness and disturbance in the recording's own band, and the quantizer's terms."""
 
 import dataclasses
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from kvant.codec import Codec
+from kvant.codec import Reconstruction
 from kvant.data import Batch
-from kvant.losses import ComplexSTFTLoss, LogMagnitudeLoss, LoudnessLoss, MelLoss
+from kvant.losses import ComplexSTFTLoss, DisturbanceLoss, LogMagnitudeLoss, LoudnessLoss, MelLoss
 from kvant.losses.band_limit import band_limit
 from kvant.training.config import LossWeights
 
+PASSBAND = 0.483
+"""Share of the sampling rate below which resamplers let a recording pass: above, a discriminator would learn theirs."""
+
+
+class Compared(NamedTuple):
+    """What losses and discriminators hear, both [B, 1, N] within the bandwidth of each recording."""
+
+    estimate: Tensor
+    reference: Tensor
+
 
 class Objective(nn.Module):
-    """(codec, batch, depths) -> (weighted sum, every loss unweighted by name)."""
+    """(reconstruction, batch) -> every loss unweighted by name; `weighted` multiplies them, their sum is minimised."""
 
     def __init__(self, weights: LossWeights, sample_rate: int) -> None:
         super().__init__()
@@ -20,21 +32,29 @@ class Objective(nn.Module):
         self.sample_rate = sample_rate
         self.mel = MelLoss(sample_rate, (512, 2048), (40, 80))
         self.loudness = LoudnessLoss(sample_rate)
+        self.disturbance = DisturbanceLoss(sample_rate)
         self.log_magnitude = LogMagnitudeLoss()
         self.complex_stft = ComplexSTFTLoss((256, 1024))
 
-    def forward(self, codec: Codec, batch: Batch, num_codebooks: int | Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        reconstruction = codec(batch.wav, num_codebooks)
-        estimate = band_limit(reconstruction.wav, batch.bandwidth, self.sample_rate)
-        reference = band_limit(batch.wav, batch.bandwidth, self.sample_rate)
-        losses = {
+    def compared(self, wav: Tensor, batch: Batch) -> Compared:
+        """A decoded wav beside its recording."""
+        bandwidth = batch.bandwidth.clamp(max=PASSBAND * self.sample_rate)
+        return Compared(*(band_limit(each, bandwidth, self.sample_rate) for each in (wav, batch.wav)))
+
+    def forward(self, reconstruction: Reconstruction, batch: Batch) -> dict[str, Tensor]:
+        """Losses of signals, and those of the quantizer."""
+        return self.of_signals(*self.compared(reconstruction.wav, batch)) | reconstruction.quantized.losses
+
+    def of_signals(self, estimate: Tensor, reference: Tensor) -> dict[str, Tensor]:
+        """estimate, reference: [B, 1, N]."""
+        return {
             "mel": self.mel(estimate, reference),
             "loudness": self.loudness(estimate, reference),
+            "disturbance": self.disturbance(estimate, reference),
             "log_magnitude": self.log_magnitude(estimate, reference),
             "complex_stft": self.complex_stft(estimate, reference),
-            **reconstruction.quantized.losses,
         }
-        total = estimate.new_zeros(())
-        for name, loss in losses.items():
-            total = total + self.weights[name] * loss
-        return total, {name: loss.detach() for name, loss in losses.items()}
+
+    def weighted(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Each times its weight."""
+        return {name: self.weights[name] * loss for name, loss in losses.items()}

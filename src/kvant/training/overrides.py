@@ -1,4 +1,4 @@
-"""Changes to a config from the command line, such as `optim.learning_rate=3e-4`, checked against its dataclasses."""
+"""Changes to a config from the command line, such as `phases.0.steps=500`, checked against its dataclasses."""
 
 import dataclasses
 import difflib
@@ -20,13 +20,13 @@ def override(config: Config, changes: Sequence[str]) -> Config:
     """`config`, a frozen dataclass, with `changes` of the form key=value, in order; dots lead into nested dataclasses.
 
     Values by the type of their field: `8`, `3e-4`, `true`, `text`, `1,2,4` for a tuple, `none` where None is allowed;
-    an entry of a dict, behind its dot, is JSON or else text.
+    an entry of a dict, behind its dot, is JSON or else text. A number leads to that member of a tuple of dataclasses.
     UsageError: a key that does not exist (those that do are named), or a value of another type.
     """
     for change in changes:
         key, equals, text = change.partition("=")
         if not (key and equals):
-            raise UsageError(f"{change!r} is no change; write key=value, such as optim.learning_rate=3e-4")
+            raise UsageError(f"{change!r} is no change; write key=value, such as phases.0.steps=500")
         try:
             config = _replaced(config, key.split("."), text)
         except _Unknown as error:
@@ -43,9 +43,18 @@ def keys(config: Any, prefix: str = "") -> list[str]:
     found = []
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        nested = dataclasses.is_dataclass(value)
-        found += keys(value, f"{prefix}{field.name}.") if nested else [prefix + field.name]
+        if _is_group(value):
+            for index, member in enumerate(value):
+                found += keys(member, f"{prefix}{field.name}.{index}.")
+        else:
+            nested = dataclasses.is_dataclass(value)
+            found += keys(value, f"{prefix}{field.name}.") if nested else [prefix + field.name]
     return found
+
+
+def _is_group(value: Any) -> bool:
+    """A tuple of dataclasses, such as the phases of a run."""
+    return isinstance(value, tuple) and len(value) > 0 and all(map(dataclasses.is_dataclass, value))
 
 
 class _Unknown(Exception):
@@ -56,6 +65,8 @@ def _replaced(config: Any, path: list[str], text: str, prefix: str = "") -> Any:
     name, *rest = path
     names = [field.name for field in dataclasses.fields(config)]
     value = getattr(config, name, None) if name in names else None
+    if isinstance(value, tuple) and _is_group(value) and rest:
+        return dataclasses.replace(config, **{name: _member_replaced(value, rest, text, f"{prefix}{name}.")})
     deeper = dataclasses.is_dataclass(value) or isinstance(value, dict)
     if name not in names or (rest and not deeper):
         where = f"{prefix.removesuffix('.')} has" if prefix else "the keys are"
@@ -72,6 +83,16 @@ def _replaced(config: Any, path: list[str], text: str, prefix: str = "") -> Any:
         hint = get_type_hints(type(config))[name]
         new = _parsed(text, type(value) if hint is Any else hint)
     return dataclasses.replace(config, **{name: new})
+
+
+def _member_replaced(members: tuple[Any, ...], path: list[str], text: str, prefix: str) -> tuple[Any, ...]:
+    index, *rest = path
+    if not (index.isdecimal() and int(index) < len(members)):
+        raise _Unknown(f"{prefix.removesuffix('.')} has {', '.join(map(str, range(len(members))))}")
+    if not rest:
+        raise UsageError(f"is a group; it has {', '.join(keys(members[int(index)], f'{prefix}{index}.'))}")
+    changed = _replaced(members[int(index)], rest, text, f"{prefix}{index}.")
+    return (*members[: int(index)], changed, *members[int(index) + 1 :])
 
 
 def _parsed(text: str, kind: Any) -> Any:
