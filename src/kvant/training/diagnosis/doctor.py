@@ -60,7 +60,7 @@ class Doctor:
         discriminators: Mapping[str, nn.Module] | None = None,
         boundary: float = 0.0,
     ) -> list[Symptom]:
-        """Examine on the first of `batch`, append the record of `step`, and return the symptoms that are new since the last call.
+        """Examine on the first of `batch`, append the record of `step`, return the symptoms not reported before.
 
         losses: weighted, by name. logged: what the loop has averaged since the last call, recorded as `train/NAME`.
         discriminators: those that judge at this step; boundary: their score between real and fake, 0 with hinge losses,

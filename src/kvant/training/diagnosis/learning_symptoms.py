@@ -156,14 +156,12 @@ NEGATIVE = Rule(
 def find_stalled(records: Sequence[Record]) -> Iterator[Finding]:
     parts = [series(records, name) for name in names(records, r"moved/(encoder|decoder|quantizer)")]
     still = [standing(points, 2, below=1e-7) for points in parts]
+    courses = [smooth(series(records, name)) for name in distances(records)]
+    known = bool(courses) and all(len(course) >= 10 for course in courses)
     if still and all(still):
         since = max(run[0].step for run in still)
         yield Finding("codec", since, f"no weight of the codec has moved since step {since:,}")
-        return
-    courses = [smooth(series(records, name)) for name in distances(records)]
-    if not courses or any(len(course) < 10 for course in courses):
-        return
-    if all(min(point.value for point in course) > GAIN * course[0].value for course in courses):
+    elif known and all(min(point.value for point in course) > GAIN * course[0].value for course in courses):
         first, last = courses[0][0].step, courses[0][-1].step
         yield Finding("codec", first, f"from step {first:,} to {last:,} no loss of the wav has fallen by even 1 %")
 
