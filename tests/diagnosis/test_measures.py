@@ -42,6 +42,12 @@ class TestCounting:
         assert counting.entropy([10**9, 10**9, 0, 0]) == pytest.approx(1)
         assert counting.entropy([5, 0]) == 0
 
+    def test_codes_in_equal_use_are_a_perplexity_of_their_number(self) -> None:
+        """Whatever the size of the codebook."""
+        measures = usage_measures([torch.tensor([10**7] * 4 + [0] * 12)])
+        assert measures["level_0/perplexity"] == pytest.approx(4)
+        assert measures["level_0/usage"] == 0.25
+
     def test_a_code_needs_a_tenth_of_the_uniform_share(self) -> None:
         """1,000 wins over 4 codes: 25 count, 24 do not."""
         assert counting.usage([926, 25, 25, 24]) == 0.75

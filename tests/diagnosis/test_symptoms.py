@@ -102,7 +102,7 @@ CASES = [
         "discriminator too strong",
         "discriminator judge",
         {"balance__judge__accuracy": 0.99, "balance__judge__fake": lambda k: -1.0 - k},
-        "scored -1.00 then, -6.00 now",
+        "scored -1.00 then, -5.00 now",
     ),
     ("discriminator starved", "discriminator judge", {"balance__judge__accuracy": 0.5}, "right 50% of the time"),
     ("discriminator starved", "discriminator judge", {"moved__judge": 0.0}, "has not moved since step 450"),

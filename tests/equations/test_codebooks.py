@@ -4,9 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from kvant.quantizers import EMACodebook, LearnedCodebook, VectorQuantizer
+from kvant.quantizers import EMACodebook, LearnedCodebook
 from kvant.quantizers.codebook import USAGE_DECAY
-from kvant.training.health import codebook_health
 
 SIZE, DIM = 5, 3
 
@@ -119,14 +118,3 @@ def test_usage_is_a_running_share_with_one_for_uniform() -> None:
         book.update(torch.zeros(6, DIM), codes)
     torch.testing.assert_close(book.usage, share, rtol=1e-4, atol=1e-4)
     assert book.usage.mean() == pytest.approx(1, abs=1e-5)
-
-
-def test_health_counts_effective_codes() -> None:
-    """m codes in equal use are a perplexity of m, whatever the size of the codebook."""
-    book = LearnedCodebook(16, DIM)
-    (health,) = codebook_health(VectorQuantizer(book))
-    assert health == pytest.approx((16, 0), rel=1e-5)
-    book.usage.zero_()
-    book.usage[:4] = 4
-    (health,) = codebook_health(VectorQuantizer(book))
-    assert health == pytest.approx((4, 0.75), rel=1e-5)

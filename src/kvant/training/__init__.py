@@ -1,1 +1,1 @@
-"""Training: closed-form start, loop, checkpoints, codebook health."""
+"""Training: closed-form start, loop, checkpoints, diagnosis."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from kvant.training.diagnosis.records import Record, names, series, standing
+from kvant.training.diagnosis.records import Record, names, series, smooth, standing
 from kvant.training.diagnosis.symptom import Finding, Rule
 
 SURE, GUESSING, SCHOOLING = 0.97, 0.55, 200
@@ -14,8 +14,8 @@ def _players(records: Sequence[Record]) -> list[str]:
 
 def find_too_strong(records: Sequence[Record]) -> Iterator[Finding]:
     for name in _players(records):
-        run = standing(series(records, f"balance/{name}/accuracy"), 5, above=SURE)
-        fakes = [point.value for point in series(records, f"balance/{name}/fake")[-len(run) :]]
+        run = standing(smooth(series(records, f"balance/{name}/accuracy")), 5, above=SURE)
+        fakes = [point.value for point in smooth(series(records, f"balance/{name}/fake"))[-len(run) :]]
         half = len(fakes) // 2
         if run and sum(fakes[-half:]) <= sum(fakes[:half]):
             yield Finding(
@@ -29,8 +29,8 @@ def find_too_strong(records: Sequence[Record]) -> Iterator[Finding]:
 TOO_STRONG = Rule(
     "discriminator too strong",
     "A discriminator tells all decoded audio from real, and the codec does not gain on it.",
-    "while both learn, accuracy stays between some 60 and 95 %. Above 97 % for five records, with scores of decoded "
-    "audio no higher than at their beginning, the codec has nothing left to learn from it.",
+    "while both learn, accuracy stays between some 60 and 95 %. Above 97 % in five medians of three records, with "
+    "scores of decoded audio no higher than at their beginning, the codec has nothing left to learn from it.",
     (
         "lower the discriminator's learning rate, or train it every second step",
         "raise the weight of the adversarial loss",

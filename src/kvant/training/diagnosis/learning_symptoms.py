@@ -9,8 +9,7 @@ from kvant.training.diagnosis.symptom import Finding, Rule
 REACH, JUMP, EXPLODED, RISEN, GAIN, GAP = 0.01, 1.0, 20.0, 1.5, 0.99, 0.25
 ADVERSARIAL = ("adversarial", "feature_matching")
 """Losses whose yardstick, a discriminator, moves: their course alone says nothing."""
-UNBOUNDED = (*ADVERSARIAL, "entropy")
-"""Losses that may be negative, or are no distances."""
+UNBOUNDED = (*ADVERSARIAL, "entropy")  # may be negative
 
 
 def distances(records: Sequence[Record]) -> list[str]:
