@@ -29,6 +29,7 @@ from kvant.layers.stft import ISTFT, STFT
 from kvant.losses import (
     AntiWrappingPhaseLoss,
     ComplexSTFTLoss,
+    DisturbanceLoss,
     LogMagnitudeLoss,
     LoudnessLoss,
     MelLoss,
@@ -90,6 +91,7 @@ LOSSES: dict[type, Callable[[], Callable]] = {
     AntiWrappingPhaseLoss: AntiWrappingPhaseLoss,
     ComplexSTFTLoss: ComplexSTFTLoss,
     LogMagnitudeLoss: LogMagnitudeLoss,
+    DisturbanceLoss: lambda: DisturbanceLoss(sample_rate=24000),
     LoudnessLoss: lambda: LoudnessLoss(sample_rate=24000),
     MelLoss: lambda: MelLoss(sample_rate=24000),
     MultiResolutionSTFTLoss: MultiResolutionSTFTLoss,

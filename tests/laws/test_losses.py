@@ -9,15 +9,14 @@ import torch
 from torch import Tensor
 
 from kvant.losses import LOSSES as LISTED
-from kvant.losses import MultiResolutionSTFTLoss, SISDRLoss
+from kvant.losses import DisturbanceLoss, MultiResolutionSTFTLoss, SISDRLoss
 from tests.laws.implementers import LOSSES
 from tests.speech import speech
 
 every_loss = pytest.mark.parametrize("loss", [k for k in LISTED if k in LOSSES])
 every_distance = pytest.mark.parametrize("loss", [k for k in LISTED if k in LOSSES and k is not SISDRLoss])
-every_symmetric_distance = pytest.mark.parametrize(
-    "loss", [k for k in LISTED if k in LOSSES and k not in (SISDRLoss, MultiResolutionSTFTLoss)]
-)
+ASYMMETRIC = (SISDRLoss, MultiResolutionSTFTLoss, DisturbanceLoss)
+every_symmetric_distance = pytest.mark.parametrize("loss", [k for k in LISTED if k in LOSSES and k not in ASYMMETRIC])
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,11 @@ def hearing_threshold(frequency: Tensor) -> Tensor:
     return 10 ** (decibels / 10)
 
 
+def root_mean_square(values: Tensor) -> Tensor:
+    """Over the last axis, with a finite slope at zero."""
+    return (values.square().mean(-1) + 1e-6).sqrt() - 1e-3
+
+
 class DisturbanceLoss(nn.Module):
     """0.1 D + 0.0309 DA of PESQ's perceptual model (ITU-T P.862, 2001, sections 10.2.3 to 10.2.9), differentiable.
 
@@ -56,20 +61,17 @@ class DisturbanceLoss(nn.Module):
         x, y = (self.power(wav.squeeze(1)) for wav in (reference, estimate))
         scale = REFERENCE_POWER / x.sum(-1).mean(-1).clamp(min=QUIETEST)[:, None, None]
         x, y = x * scale, y * scale
-        louder = self.loudness(y) - self.loudness(x)
-        masked = 0.25 * torch.minimum(self.loudness(y), self.loudness(x))
-        difference = torch.relu(louder.abs() - masked)
+        original, decoded = self.loudness(x), self.loudness(y)
+        masked = 0.25 * torch.minimum(original, decoded)
+        difference = torch.relu((decoded - original).abs() - masked)
         ratio = ((y + 50) / (x + 50)).detach() ** 1.2
         asymmetry = torch.where(ratio < 3, 0, ratio.clamp(max=12))
         weight = ((x.sum(-1) + 1e5) / 1e7) ** 0.04
         bands = len(self.threshold)
-        symmetric = self.width * bands * (difference.square().mean(-1) + 1e-6).sqrt() / weight
+        symmetric = self.width * bands * root_mean_square(difference) / weight
         added = self.width * (difference * asymmetry).sum(-1) / weight
-        return (0.1 * self.over_time(symmetric.clamp(max=45)) + 0.0309 * self.over_time(added.clamp(max=45))).mean()
-
-    def over_time(self, disturbance: Tensor) -> Tensor:
-        """[B]: root mean square over frames of [B, frames]; its slope is finite where nothing disturbs."""
-        return (disturbance.square().mean(-1) + 1e-6).sqrt()
+        total = 0.1 * root_mean_square(symmetric.clamp(max=45)) + 0.0309 * root_mean_square(added.clamp(max=45))
+        return total.mean()
 
     def power(self, wav: Tensor) -> Tensor:
         """[B, frames, bands] of wav [B, N]."""
