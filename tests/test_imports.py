@@ -11,7 +11,7 @@ import pytest
 import kvant
 
 ROOT = Path(kvant.__file__).parent
-LIGHT = ("", "errors", "files", "model_file", "audio", "bitstream", "runtime")
+LIGHT = ("", "errors", "extras", "files", "model_file", "audio", "bitstream", "runtime")
 """The numpy side, `kvant` itself included: these import each other and nothing of the tiers."""
 TIERS = (
     ("protocols",),

@@ -219,5 +219,5 @@ def test_without_matplotlib_there_is_a_note_and_no_plot(
     done = run("eval", "--data", folder, "-o", tmp_path / "out", "--clips", 1, "-b", 0.75, *CHEAP)
     assert done.code == 0
     assert done.err.startswith("kvant: note: no plot: ")
-    assert "pip install kvant[eval]" in done.err
+    assert "pip install 'kvant[eval]'" in done.err
     assert "<img" not in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")

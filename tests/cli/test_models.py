@@ -82,7 +82,7 @@ def test_without_torch_the_extra_is_named(recipe: Path, tmp_path: Path) -> None:
         done = without_torch(*arguments)
         assert done.returncode == 2
         assert done.stderr == (
-            "kvant: error: needs the package 'torch', which is not installed: pip install 'kvant[train]'\n"
+            "kvant: error: this needs the package 'torch', which is not installed: pip install 'kvant[train]'\n"
         )
     assert not (tmp_path / "run").exists()
 

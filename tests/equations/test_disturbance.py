@@ -53,7 +53,7 @@ def test_loudness_follows_its_formula_and_ends_at_the_threshold(loss: Disturbanc
 
 
 def test_what_is_masked_costs_nothing(loss: DisturbanceLoss, hiss: Tensor) -> None:
-    """Loudness goes with power to the 0.23: a decibel changes it by 5 %, below the quarter that is masked; ten by 40 %."""
+    """Loudness goes with power to the 0.23: a decibel is 5 % of it, less than is masked; ten are 40 %."""
     silence = float(loss(hiss, hiss))
     assert silence < 5e-3
     assert float(loss(10 ** (-1 / 20) * hiss, hiss)) == pytest.approx(silence, abs=1e-4)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from kvant.errors import AudioError, UsageError
-from kvant.evaluation.extras import extra
 from kvant.evaluation.metrics import MelDistance, Pesq, SiSdr, StftDistance, Stoi, UndefinedScore, Visqol
 from kvant.evaluation.metrics.choice import METRICS, choose
 from kvant.evaluation.metrics.mel_distance import log_mel, mel_bands
 from kvant.evaluation.metrics.spectrum import FLOOR, WINDOWS, amplitude
+from kvant.extras import import_extra
 
 RATE = 24000
 
@@ -117,8 +117,8 @@ def test_shapes_and_samples_are_checked(metric):
 
 
 def test_a_missing_extra_names_its_remedy():
-    with pytest.raises(UsageError, match=r"pip install kvant\[eval\]"):
-        extra("no_such_package_of_kvant", "This test")
+    with pytest.raises(UsageError, match=r"pip install 'kvant\[eval\]'"):
+        import_extra("no_such_package_of_kvant", "eval", "This test")
 
 
 def test_metrics_are_chosen_by_name_in_one_order():
@@ -132,7 +132,7 @@ def test_metrics_are_chosen_by_name_in_one_order():
 
 def test_by_default_what_is_not_installed_is_left_out_with_a_note_and_refused_when_asked_for(monkeypatch):
     def missing():
-        extra("no_such_package_of_kvant", "ViSQOL")
+        import_extra("no_such_package_of_kvant", "eval", "ViSQOL")
 
     monkeypatch.setitem(METRICS, "visqol", missing)
     chosen, notes = choose(None)

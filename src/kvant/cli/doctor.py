@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kvant.cli import options
-from kvant.cli.extras import import_extra
 from kvant.cli.failures import complain, printable
 from kvant.errors import KvantError, UsageError
+from kvant.extras import import_extra
 
 if TYPE_CHECKING:
     from kvant.training.diagnosis.records import Record

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from kvant.cli import options
-from kvant.cli.extras import import_extra
 from kvant.cli.failures import printable
 from kvant.errors import ModelError, UsageError
+from kvant.extras import import_extra
 
 GRAPHS = ("encoder.onnx", "decoder.onnx")
 

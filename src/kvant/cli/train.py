@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kvant.cli.extras import import_extra
 from kvant.errors import KvantError, UsageError
+from kvant.extras import import_extra
 
 if TYPE_CHECKING:
     from kvant.training.config import TrainingConfig

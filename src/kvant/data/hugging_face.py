@@ -4,8 +4,8 @@ import io
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kvant.data.extras import extra
 from kvant.errors import AudioError, UsageError
+from kvant.extras import import_extra
 
 SHARD = 1000  # consecutive rows that are taken to lie close together
 
@@ -18,7 +18,7 @@ class HuggingFaceRecordings:
     """
 
     def __init__(self, dataset: Any, column: str = "audio") -> None:
-        datasets = extra("datasets", "data", "a Hugging Face data set")
+        datasets = import_extra("datasets", "data", "a Hugging Face data set")
         if not isinstance(dataset, datasets.Dataset):
             raise UsageError(
                 f"a {type(dataset).__name__} has no random access; load one split, without streaming=True, "

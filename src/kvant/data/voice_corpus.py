@@ -21,11 +21,11 @@ from kvant.audio import read
 from kvant.data.bandwidth import bandwidth
 from kvant.data.corpus import SplitWriter, check_absent, create_split
 from kvant.data.debian import fetch
-from kvant.data.extras import extra
 from kvant.data.levelling import RULES, Clip, levelled
 from kvant.data.parallel import ordered_map
 from kvant.data.voice_sources import LICENCES, Source, sources
 from kvant.errors import AudioError, UsageError
+from kvant.extras import import_extra
 
 VERSION = 1
 RATE = 24000
@@ -46,7 +46,7 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
     if path.suffix != ".g722":
         wav, rate = read(path)
         return wav.mean(axis=0), rate
-    av = extra("av", "eval", "decoding G.722")
+    av = import_extra("av", "eval", "decoding G.722")
     try:
         with av.open(str(path), format="g722") as container:
             blocks = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
@@ -141,7 +141,7 @@ def _write_split(
         total["hours"] += length / RATE / 3600
     hours = writer.num_samples / RATE / 3600
     software = {"numpy": np.__version__, "soxr": soxr.__version__, "soundfile": sf.__version__}
-    software["av"] = extra("av", "eval", "decoding G.722").__version__
+    software["av"] = import_extra("av", "eval", "decoding G.722").__version__
     writer.manifest = {"version": VERSION, "split": writer.name, "sample_rate": RATE, "samples": writer.num_samples}
     writer.manifest |= {"clips": writer.num_clips, "hours": hours, "sources": totals}
     writer.manifest |= {"rules": RULES, "software": software}

@@ -4,8 +4,8 @@ import numpy as np
 import soxr
 
 from kvant.evaluation.alignment import Array, shift
-from kvant.evaluation.extras import extra
 from kvant.evaluation.system import Coded
+from kvant.extras import import_extra
 
 OPUS_RATE, CODEC2_RATE, CODEC2_DELAY = 24000, 8000, 160
 
@@ -29,10 +29,10 @@ class Opus:
 
     def __init__(self, bitrate: int) -> None:
         self.bitrate = bitrate
-        extra("av", "Opus")
+        import_extra("av", "eval", "Opus")
 
     def encode(self, wav: Array, sample_rate: int) -> Coded:
-        av = extra("av", "Opus")
+        av = import_extra("av", "eval", "Opus")
         encoder = av.CodecContext.create("libopus", "w")
         encoder.sample_rate, encoder.layout, encoder.format, encoder.bit_rate = OPUS_RATE, "mono", "flt", self.bitrate
         encoder.options = {"application": "voip", "vbr": "off", "frame_duration": "20"}
@@ -49,7 +49,7 @@ class Opus:
         return Coded((encoder.extradata, packets), bits, sample_rate, len(wav))
 
     def decode(self, coded: Coded) -> Array:
-        decoder = extra("av", "Opus").CodecContext.create("libopus", "r")
+        decoder = import_extra("av", "eval", "Opus").CodecContext.create("libopus", "r")
         decoder.extradata, packets = coded.content
         decoded = [frame.to_ndarray().reshape(-1) for packet in packets for frame in decoder.decode(packet)]
         wav = soxr.resample(np.concatenate(decoded).astype(np.float32) / 32768, 48000, coded.sample_rate)
@@ -65,16 +65,16 @@ class Codec2:
 
     def __init__(self, bitrate: int) -> None:
         self.bitrate = bitrate
-        extra("pycodec2", "Codec2")
+        import_extra("pycodec2", "eval", "Codec2")
 
     def encode(self, wav: Array, sample_rate: int) -> Coded:
-        codec = extra("pycodec2", "Codec2").Codec2(self.bitrate)
+        codec = import_extra("pycodec2", "eval", "Codec2").Codec2(self.bitrate)
         frames = blocks(soxr.resample(wav, sample_rate, CODEC2_RATE), codec.samples_per_frame(), CODEC2_DELAY)
         pcm = np.round(np.clip(frames, -1, 1) * 32767).astype(np.int16)
         return Coded([codec.encode(frame) for frame in pcm], codec.bits_per_frame() * len(pcm), sample_rate, len(wav))
 
     def decode(self, coded: Coded) -> Array:
-        codec = extra("pycodec2", "Codec2").Codec2(self.bitrate)
+        codec = import_extra("pycodec2", "eval", "Codec2").Codec2(self.bitrate)
         decoded = np.concatenate([codec.decode(frame) for frame in coded.content]).astype(np.float32) / 32768
         return shift(soxr.resample(decoded[CODEC2_DELAY:], CODEC2_RATE, coded.sample_rate), 0, coded.num_samples)
 

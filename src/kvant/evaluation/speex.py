@@ -11,8 +11,8 @@ import soxr
 from kvant.audio import write
 from kvant.errors import UsageError
 from kvant.evaluation.alignment import Array, shift
-from kvant.evaluation.extras import extra
 from kvant.evaluation.system import Coded
+from kvant.extras import import_extra
 
 RATE, DELAY = 8000, 80
 
@@ -27,7 +27,7 @@ class Speex:
 
     def __init__(self, bitrate: int) -> None:
         self.bitrate = bitrate
-        extra("av", "Speex")
+        import_extra("av", "eval", "Speex")
         encoder()
 
     def encode(self, wav: Array, sample_rate: int) -> Coded:
@@ -38,12 +38,12 @@ class Speex:
         done = subprocess.run(command, input=source.getvalue(), capture_output=True, check=False)
         if done.returncode:
             raise UsageError(f"{command[0]} does not encode Speex: {done.stderr.decode(errors='replace').strip()}")
-        with extra("av", "Speex").open(io.BytesIO(done.stdout)) as ogg:
+        with import_extra("av", "eval", "Speex").open(io.BytesIO(done.stdout)) as ogg:
             bits = 8 * sum(packet.size for packet in ogg.demux(audio=0))
         return Coded(done.stdout, bits, sample_rate, len(wav))
 
     def decode(self, coded: Coded) -> Array:
-        with extra("av", "Speex").open(io.BytesIO(coded.content)) as ogg:
+        with import_extra("av", "eval", "Speex").open(io.BytesIO(coded.content)) as ogg:
             decoded = np.concatenate([frame.to_ndarray().reshape(-1) for frame in ogg.decode(audio=0)])
         return shift(soxr.resample(decoded[DELAY:], RATE, coded.sample_rate), 0, coded.num_samples)
 

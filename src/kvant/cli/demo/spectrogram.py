@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kvant.cli.extras import import_extra
+from kvant.extras import import_extra
 
 WINDOW_SECONDS = 0.025
 HOPS_PER_WINDOW = 4

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from kvant.evaluation.extras import extra
 from kvant.evaluation.metrics.metric import Array, Undefined, score_pairs
+from kvant.extras import import_extra
 
 # MOS-LQO of the worst raw score, -0.5 (P.862.2 eq. 1 and P.862.1 eq. 1), and of identity as the ITU code gives it.
 _SCALES = {
@@ -30,7 +30,7 @@ class Pesq:
         self.name = f"PESQ-{band}"
         self.rate, self.worst, self.perfect = _SCALES[band]
         self.mode = band.lower()
-        self.package = extra("pesq", "PESQ")
+        self.package = import_extra("pesq", "eval", "PESQ")
 
     def __call__(self, estimate: Array, reference: Array, sample_rate: int) -> npt.NDArray[np.float64]:
         def mos(e: Array, s: Array) -> float:

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import numpy.typing as npt
 
-from kvant.evaluation.extras import extra
 from kvant.evaluation.metrics.metric import Array, Undefined, score_pairs
+from kvant.extras import import_extra
 
 
 class Stoi:
@@ -22,7 +22,7 @@ class Stoi:
     perfect = 1.0
 
     def __init__(self) -> None:
-        self.package = extra("pystoi", "STOI")
+        self.package = import_extra("pystoi", "eval", "STOI")
 
     def __call__(self, estimate: Array, reference: Array, sample_rate: int) -> npt.NDArray[np.float64]:
         def intelligibility(e: Array, s: Array) -> float:

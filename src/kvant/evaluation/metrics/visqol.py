@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from kvant.evaluation.extras import extra
 from kvant.evaluation.metrics.metric import Array, Undefined, score_pairs
+from kvant.extras import import_extra
 
 RATE = 16000
 
@@ -23,7 +23,7 @@ class Visqol:
     perfect = 5.0
 
     def __init__(self) -> None:
-        self.listener = extra("visqol", "ViSQOL").VisqolApi()
+        self.listener = import_extra("visqol", "eval", "ViSQOL").VisqolApi()
         self.listener.create(mode="speech", use_lattice_model=False)
 
     def __call__(self, estimate: Array, reference: Array, sample_rate: int) -> npt.NDArray[np.float64]:

@@ -4,9 +4,9 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from kvant.evaluation.extras import extra
 from kvant.evaluation.results import Results
 from kvant.evaluation.table import Row, Scale
+from kvant.extras import import_extra
 
 PREFERRED = ("PESQ-WB", "STOI", "ViSQOL")
 MARKERS = "osD^vP"
@@ -19,7 +19,7 @@ COLOURS = {  # of codecs, then of baselines; by dark
 
 def draw(results: Results, dark: bool = False) -> bytes:
     """PNG of up to three metrics over payload kbit/s, with 95 % intervals. UsageError: matplotlib is not installed."""
-    figure_module = extra("matplotlib.figure", "The plot")
+    figure_module = import_extra("matplotlib.figure", "eval", "The plot")
     scales = chosen(results.scales)
     ink, line, ground = INK[dark]
     figure = figure_module.Figure(figsize=(4.3 * len(scales), 4.2), dpi=130, layout="constrained", facecolor=ground)
