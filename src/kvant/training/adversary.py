@@ -29,7 +29,7 @@ BOUNDARIES = {"hinge": 0.0, "least_squares": 0.5}
 class Adversary(nn.Module):
     """Called, it gives what the discriminator minimises; `persuade` gives what the codec does.
 
-    boundary: the score between real and fake.
+    kind: name of the discriminator. boundary: the score between real and fake.
     """
 
     def __init__(self, config: AdversaryConfig) -> None:
@@ -38,6 +38,7 @@ class Adversary(nn.Module):
             raise UsageError(f"adversary.discriminator={config.discriminator}: one of {', '.join(JUDGES)}")
         if config.loss not in GAMES:
             raise UsageError(f"adversary.loss={config.loss}: one of {', '.join(GAMES)}")
+        self.kind = config.discriminator
         self.discriminator = JUDGES[config.discriminator]()
         self.game = GAMES[config.loss]()
         self.matching = FeatureMatchingLoss()

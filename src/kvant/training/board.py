@@ -22,10 +22,10 @@ def spectrogram(wav: Tensor) -> Tensor:
 
 
 class Board:
-    """A SummaryWriter that knows codecs."""
+    """A SummaryWriter that knows codecs. first: the step training resumes at; what was shown beyond it is dropped."""
 
     def __init__(self, folder: Path, first: int) -> None:
-        self.writer = SummaryWriter(str(folder), purge_step=first)
+        self.writer = SummaryWriter(str(folder), purge_step=first + 1)
         self.recording_shown = False
 
     def curves(self, group: str, values: Mapping[str, float], step: int) -> None:

@@ -59,7 +59,8 @@ class Phase:
     """One stretch of a run, with its own schedule and its own optimizers.
 
     `trains`: parts of the codec that learn; without the encoder and the quantizer, codes stay what they are. Without an
-    `adversary` the losses of signals alone decide.
+    `adversary` the losses of signals alone decide. accumulate: parts that a batch is taken in, to save memory.
+    balanced: weights are shares of the gradient at the codec's output (`losses.balancer`), the quantizer's excepted.
     """
 
     steps: int
@@ -68,12 +69,13 @@ class Phase:
     batch_size: int = 16
     seconds: float = 1.0
     accumulate: int = 1
+    balanced: bool = False
     optim: OptimConfig = field(default_factory=OptimConfig)
 
 
 @dataclass(frozen=True)
 class StartConfig:
-    """Weights to start from instead of the closed form: `parts` of a model file, or of the folder of a run.
+    """Weights to start from instead of the closed form: `parts` of a model file, a run's folder, or a shipped model.
 
     Tensors of another shape stay as built: so an encoder of another size takes the place of the published one.
     """
@@ -95,7 +97,7 @@ class LogConfig:
 class TrainingConfig:
     """One run. Depths: how many levels an item uses when level dropout strikes (probability `dropout`); else all.
 
-    average_decay: of the running mean of weights that is validated and published. precision: no, bf16 or fp16.
+    average_decay: of the running mean of weights that is validated and published. precision: no or bf16.
     """
 
     name: str

@@ -32,7 +32,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False) -> Codec:
     if run.accelerator.is_main_process:
         (folder / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=2))
     if done:
-        print(f"resumes at step {done}", flush=True)
+        run.accelerator.print(f"resumes at step {done}", flush=True)
     else:
         run.begin()
     log = Log(run, first=done)
@@ -49,7 +49,7 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False) -> Codec:
 def train_phase(run: Run, log: Log, index: int, first: int, done: int) -> int:
     """Steps `first` to the end of phase `index`, those up to `done` from the saved state; returns where it ended."""
     config, phase = run.config, run.config.phases[index]
-    step, state = run.enlist(index)
+    step, state = run.enlist(index, saved=done > first)
     last = first + phase.steps
     if done > first:
         state.load()

@@ -8,12 +8,23 @@ from torch import Tensor, nn
 
 from kvant.codec import Reconstruction
 from kvant.data import Batch
-from kvant.losses import ComplexSTFTLoss, DisturbanceLoss, LogMagnitudeLoss, LoudnessLoss, MelLoss
+from kvant.losses import (
+    ComplexSTFTLoss,
+    DisturbanceLoss,
+    GradientBalancer,
+    LogMagnitudeLoss,
+    LoudnessLoss,
+    MelLoss,
+)
 from kvant.losses.band_limit import band_limit
 from kvant.training.config import LossWeights
 
 PASSBAND = 0.483
 """Share of the sampling rate below which resamplers let a recording pass: above, a discriminator would learn theirs."""
+
+
+OF_QUANTIZERS = ("commitment", "codebook")
+"""Losses that do not pass the output: a balancer of gradients there leaves them alone."""
 
 
 class Compared(NamedTuple):
@@ -58,3 +69,21 @@ class Objective(nn.Module):
     def weighted(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Each times its weight."""
         return {name: self.weights[name] * loss for name, loss in losses.items()}
+
+    def balancer(self) -> GradientBalancer:
+        """New, of the losses at the output; their weights are its shares."""
+        return GradientBalancer({name: each for name, each in self.weights.items() if name not in OF_QUANTIZERS})
+
+    def minimised(
+        self, reconstruction: Reconstruction, losses: Mapping[str, Tensor], balancer: GradientBalancer | None
+    ) -> Tensor:
+        """The weighted sum of `losses`, which compare the output, and of the quantizer's.
+
+        With a balancer, a scalar whose slope at the output is what the balancer makes of theirs. It is a mean over the
+        batch, as losses are: an item's part has the norm `total_norm`, however many items and processes there are.
+        """
+        apart = sum(self.weighted(reconstruction.quantized.losses).values(), reconstruction.wav.new_zeros(()))
+        if balancer is None:
+            return sum(self.weighted(losses).values(), apart)
+        gradient = balancer(losses, reconstruction.wav)
+        return apart + (gradient * reconstruction.wav).sum() / len(gradient)

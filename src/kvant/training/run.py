@@ -1,11 +1,11 @@
 """A run: the codec, its average, where they start, who trains in a phase, and what is left behind."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from kvant.checkpoint import save_codec
@@ -17,11 +17,13 @@ from kvant.quantizers.residual import sample_depths
 from kvant.training.adversary import Adversary
 from kvant.training.closed_form import refit_codebooks, solve
 from kvant.training.config import PARTS, Phase, TrainingConfig
-from kvant.training.gan_step import GanStep
+from kvant.training.gan_step import GanStep, Opponent
 from kvant.training.objective import Objective
 from kvant.training.optimizers import codec_optimizer, discriminator_optimizer
 from kvant.training.run_state import RunState
 from kvant.training.start import STATE, load_adversary, load_parts
+
+PRECISIONS = ("no", "bf16")
 
 
 class Run:
@@ -29,8 +31,11 @@ class Run:
 
     def __init__(self, config: TrainingConfig, folder: Path) -> None:
         self.config, self.folder = config, folder
+        if config.precision not in PRECISIONS:
+            raise UsageError(f"precision={config.precision}: one of {', '.join(PRECISIONS)}")
         spread = DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
-        self.accelerator = Accelerator(mixed_precision=config.precision, kwargs_handlers=[spread])
+        alone = not torch.accelerator.is_available()  # accelerate takes processes on CPUs for one run only if told
+        self.accelerator = Accelerator(cpu=alone, mixed_precision=config.precision, kwargs_handlers=[spread])
         self.codec: Codec = CODECS[config.architecture][1](config.codec).to(self.accelerator.device)
         averaging = get_ema_multi_avg_fn(config.average_decay)
         self.average = AveragedModel(self.codec, multi_avg_fn=averaging)
@@ -55,10 +60,10 @@ class Run:
 
     def batch(self, index: int, step: int) -> tuple[Batch, Tensor]:
         """Of a step of phase `index`, the share of this process: recordings, and how many levels each uses."""
-        size = self.config.phases[index].batch_size
+        size, parts = self.config.phases[index].batch_size, self.config.phases[index].accumulate
         ranks, rank = self.accelerator.num_processes, self.accelerator.process_index
-        if size % ranks:
-            raise UsageError(f"batch_size={size}: must be a multiple of the {ranks} processes")
+        if size % (ranks * parts):
+            raise UsageError(f"batch_size={size}: must be a multiple of {ranks} processes x accumulate={parts}")
         skipped = self.config.solve_segments // size if index == 0 else 0
         batch = self.data[index].batch((skipped + step) * ranks + rank, size // ranks, epoch=index)
         full = self.codec.num_codebooks
@@ -73,41 +78,48 @@ class Run:
         """Step 0: the closed form, or the weights that the config names; published as `start/model.safetensors`."""
         if self.config.start.checkpoint:
             for name in load_parts(self.codec, self.config.start):
-                print(f"{name}: not of this codec's shape, starts anew", flush=True)
+                self.accelerator.print(f"{name}: not of this codec's shape, starts anew", flush=True)
         else:
             wav = self.data[0].batch(0, self.config.solve_segments).wav.to(self.accelerator.device)
             left = solve(self.codec, wav, seed=self.config.seed)
-            print("closed form, share of variance left:", _rounded(left), flush=True)
+            self.accelerator.print("closed form, share of variance left:", _rounded(left), flush=True)
         self.averaged.load_state_dict(self.codec.state_dict())
         self.publish(self.folder / "start" / "model.safetensors", 0)
 
-    def enlist(self, index: int) -> tuple[GanStep, RunState]:
-        """Who learns in phase `index`, and the state that is saved of them."""
+    def enlist(self, index: int, saved: bool) -> tuple[GanStep, RunState]:
+        """Who learns in phase `index`, and the state that is saved of them. saved: that state is there, and is next."""
         phase = self.config.phases[index]
         self.codec.train()
         for part in PARTS:
             module = getattr(self.codec, part)
             module.requires_grad_(part in phase.trains).train(part in phase.trains)
-        optimizers = {"codec": codec_optimizer(self.codec, phase.optim)}
+        optimizers: dict[str, Optimizer] = {"codec": codec_optimizer(self.codec, phase.optim)}
         modules: dict[str, nn.Module] = {"codec": self.codec, "average": self.average}
-        players: dict[str, Any] = {}
-        if phase.adversary is not None:
-            torch.manual_seed(self.config.seed + index)
-            self.adversary = Adversary(phase.adversary).to(self.accelerator.device)
-            if self.config.start.checkpoint:
-                load_adversary(self.adversary, Path(self.config.start.checkpoint))
-            rate = phase.adversary.learning_rate
-            optimizers["adversary"] = discriminator_optimizer(self.adversary, rate, phase.optim)
-            modules["adversary"] = self.adversary
-            players = {
-                "adversary": self.adversary,
-                "discriminator": self.accelerator.prepare(self.adversary),
-                "discriminator_optimizer": optimizers["adversary"],
-            }
+        opponent = self.oppose(index, saved)
+        if opponent is not None:
+            optimizers["adversary"], modules["adversary"] = opponent.optimizer, opponent.adversary
+        balancer = self.objective.balancer().to(self.accelerator.device) if phase.balanced else None
+        if balancer is not None:
+            modules["balancer"] = balancer
         codec = self.accelerator.prepare(self.codec)
-        step = GanStep(self.accelerator, phase, self.objective, codec, optimizers["codec"], **players)
+        step = GanStep(self.accelerator, phase, self.objective, codec, optimizers["codec"], opponent, balancer)
         corpus = self.data[index].fingerprint
         return step, RunState(self.folder / STATE, modules, optimizers, self.generator, corpus)
+
+    def oppose(self, index: int, saved: bool) -> Opponent | None:
+        """Who judges in phase `index`, if anyone: as the phase before left it, else as the start has it, else new."""
+        phase, before = self.config.phases[index], self.adversary
+        self.adversary = None
+        if phase.adversary is None:
+            return None
+        torch.manual_seed(self.config.seed + index)
+        self.adversary = Adversary(phase.adversary).to(self.accelerator.device)
+        if before is not None and before.kind == self.adversary.kind:
+            self.adversary.load_state_dict(before.state_dict())
+        elif self.config.start.checkpoint and not saved:
+            load_adversary(self.adversary, self.config.start)
+        optimizer = discriminator_optimizer(self.adversary, phase.adversary.learning_rate, phase.optim)
+        return Opponent(self.adversary, self.accelerator.prepare(self.adversary), optimizer, phase.adversary.every)
 
     def settle(self, index: int) -> None:
         """The end of phase `index`: the average becomes the codec, and codebooks that learnt are refitted to it."""
@@ -115,8 +127,10 @@ class Run:
         if "quantizer" in self.config.phases[index].trains:
             wav = self.data[index].batch(0, 2 * self.config.solve_segments).wav.to(self.accelerator.device)
             left = refit_codebooks(self.averaged, wav, self.config.seed)
-            print("refitted, share of variance left:", _rounded(left), flush=True)
+            self.accelerator.print("refitted, share of variance left:", _rounded(left), flush=True)
         self.codec.load_state_dict(self.averaged.state_dict())
+        self.accelerator.unwrap_model(self.codec, keep_fp32_wrapper=False)
+        self.accelerator.free_memory()
 
     def publish(self, path: Path, step: int) -> None:
         """Write the averaged codec after `step` steps."""

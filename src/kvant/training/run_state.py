@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from kvant.errors import ModelError
+from kvant.errors import ModelError, UsageError
 from kvant.files import atomic_write
+from kvant.training.diagnosis.records import Record, read_records, to_json
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,18 @@ def restore(optimizer: Optimizer, saved: Mapping[str, Tensor]) -> None:
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
 
 
-def append_record(path: Path, record: dict[str, Any]) -> None:
-    """Add one line of JSON to a run's history."""
-    with path.open("a") as sink:
-        sink.write(json.dumps(record) + "\n")
+def append_record(path: Path, record: Record) -> None:
+    """Add one line of JSON to a run's history. UsageError: there is no room for it."""
+    try:
+        with path.open("a") as sink:
+            sink.write(json.dumps(to_json(record)) + "\n")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written ({error.strerror}); free some space, then resume") from error
+
+
+def rewind_records(path: Path, step: int) -> None:
+    """Drop the records beyond `step`, which an interrupted run will write again, and a line that was cut."""
+    if path.exists():
+        kept = [to_json(record) for record in read_records(path) if record["step"] <= step]
+        with atomic_write(path, overwrite=True) as sink:
+            sink.write("".join(json.dumps(record) + "\n" for record in kept).encode())
