@@ -39,3 +39,21 @@ def test_above_the_coded_bins_there_is_noise_of_one_level_per_band() -> None:
         torch.testing.assert_close(band, band[:, :1].expand_as(band))
     levels = torch.stack([magnitude[:, low] for low, _ in pairs])
     assert levels.std(dim=-1).min() > 0
+
+
+def test_what_the_network_adds_does_not_repeat_at_the_frame_rate() -> None:
+    """Steady latents without coefficients give steady noise: lines at multiples of the frame rate would correlate."""
+    torch.manual_seed(0)
+    decoder = FrameDecoder(FEATURES, ContextConfig(channels=16, hidden=24, dilations=(1,)), latent_dim=24)
+    wake(decoder)
+    decoder.klt.basis.data.zero_()
+    decoder.klt.mean.data[: FEATURES.num_coefficients] = 0
+    decoder.klt.mean.data[FEATURES.num_coefficients :] = -0.3
+    with torch.no_grad():
+        wav = decoder(torch.randn(1, 24, 1).expand(1, 24, 60))[0, 0, 6400:]
+        amplitudes = decoder.leave(decoder.norm(decoder.context(decoder.enter(torch.randn(1, 24, 8))).transpose(1, 2)))
+    assert wav.std() > 1e-3
+    assert amplitudes[..., 128:256].abs().mean() > 0.05, "the network does add something"
+    for lag in (FEATURES.num_bins, 2 * FEATURES.num_bins):
+        correlation = torch.corrcoef(torch.stack([wav[lag:], wav[:-lag]]))[0, 1]
+        assert abs(float(correlation)) < 0.15

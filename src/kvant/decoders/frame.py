@@ -21,12 +21,13 @@ class FrameDecoder(Causal):
     """latents [B, D, T] -> wav [B, 1, T * hop], one hop late.
 
     The KLT gives back coefficients X (0 above the coded bins) and band levels E; a network over past latents gives log
-    gains g and refinements r of the coded bins, and log gains h of the bands, zero at the start; n is the noise carrier
-    and m what X lacks to reach E:
+    gains g and amplitudes r of the coded bins, and log gains h of the bands, zero at the start; n is the noise carrier,
+    of random signs, and m what X lacks to reach E:
 
-        spectrum = X exp(g) + E r + NOISE_FILL m n exp(h).
+        spectrum = X exp(g) + n (E r + NOISE_FILL m exp(h)).
 
-    Noise has a gain per band, not per bin: with one per bin, losses of mel bands are best served by a whistle in each.
+    What the network adds to a bin has the sign of the carrier. With a sign of its own it would be the same in frame after
+    frame, since losses of magnitudes do not ask for one: lines at every multiple of the frame rate, a buzz.
     """
 
     def __init__(self, features: FeatureConfig, context: ContextConfig, latent_dim: int) -> None:
@@ -52,10 +53,12 @@ class FrameDecoder(Causal):
         noise, noise_state = self.noise.step(x, noise_state)
         hidden, enter_state = self.enter.step(x, enter_state)
         hidden, context_state = self.context.step(hidden, context_state)
-        gain, refinement, noise_gain = self.leave(self.norm(hidden.transpose(1, 2))).split(self.outputs, dim=-1)
+        gain, amplitude, noise_gain = self.leave(self.norm(hidden.transpose(1, 2))).split(self.outputs, dim=-1)
         coefficients, missing, envelope = self.features.restore(self.klt(x.transpose(1, 2)))
-        coded = coefficients * torch.exp(gain.clamp(max=3)) + envelope[..., : gain.shape[-1]] * refinement
+        coded = coefficients * torch.exp(gain.clamp(max=3))
         filling = NOISE_FILL * missing * self.features.bands.spread(torch.exp(noise_gain.clamp(max=3)))
-        spectrum = F.pad(coded, (0, filling.shape[-1] - gain.shape[-1])) + filling * noise.transpose(1, 2)
+        uncoded = (0, filling.shape[-1] - gain.shape[-1])
+        filling = filling + envelope * F.pad(amplitude, uncoded)
+        spectrum = F.pad(coded, uncoded) + filling * noise.transpose(1, 2)
         wav, synthesis_state = self.synthesis.step(spectrum.transpose(1, 2), synthesis_state)
         return wav, (noise_state, enter_state, context_state, synthesis_state)
