@@ -49,11 +49,11 @@ def test_what_the_network_adds_does_not_repeat_at_the_frame_rate() -> None:
     decoder.klt.basis.data.zero_()
     decoder.klt.mean.data[: FEATURES.num_coefficients] = 0
     decoder.klt.mean.data[FEATURES.num_coefficients :] = -0.3
+    amplitudes = slice(FEATURES.num_coefficients, 2 * FEATURES.num_coefficients)
+    decoder.leave.weight.data[amplitudes] *= 50
     with torch.no_grad():
         wav = decoder(torch.randn(1, 24, 1).expand(1, 24, 60))[0, 0, 6400:]
-        amplitudes = decoder.leave(decoder.norm(decoder.context(decoder.enter(torch.randn(1, 24, 8))).transpose(1, 2)))
     assert wav.std() > 1e-3
-    assert amplitudes[..., 128:256].abs().mean() > 0.05, "the network does add something"
     for lag in (FEATURES.num_bins, 2 * FEATURES.num_bins):
         correlation = torch.corrcoef(torch.stack([wav[lag:], wav[:-lag]]))[0, 1]
         assert abs(float(correlation)) < 0.15

@@ -26,7 +26,7 @@ class FrameDecoder(Causal):
 
         spectrum = X exp(g) + n (E r + NOISE_FILL m exp(h)).
 
-    What the network adds to a bin has the sign of the carrier. With a sign of its own it would be the same in frame after
+    What the network adds to a bin has the sign of the carrier. With one of its own it would be the same in frame after
     frame, since losses of magnitudes do not ask for one: lines at every multiple of the frame rate, a buzz.
     """
 
