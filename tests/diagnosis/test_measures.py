@@ -21,7 +21,7 @@ from kvant.training.diagnosis.levels import count_codes, residual_measures, usag
 from kvant.training.diagnosis.listening import codebooks_of, listening
 from kvant.training.diagnosis.movement import CodebookMovement, Movement
 from kvant.training.diagnosis.output import level_measures
-from kvant.training.diagnosis.spectrum import NUM_BANDS, hole_measures, whistle_measures
+from kvant.training.diagnosis.spectrum import NUM_BANDS, buzz_measures, hole_measures, whistle_measures
 from tests.diagnosis.tiny_run import small_codec
 from tests.speech import speech
 
@@ -192,6 +192,16 @@ class TestOutput:
         reference = speech(1.0, batch=4) + 0.01 * torch.sin(2 * math.pi * 5000 * torch.arange(24000) / 24000)
         hiss = 0.002 * torch.randn(reference.shape, generator=torch.Generator().manual_seed(0))
         assert whistle_measures(reference + hiss, reference, 24000)["output/whistles"] == 0
+
+    def test_lines_at_the_frame_rate_are_a_buzz_and_others_are_not(self) -> None:
+        reference = speech(1.0, batch=4) + 0.01 * torch.randn(4, 1, 24000, generator=torch.Generator().manual_seed(0))
+        time = torch.arange(24000) / 24000
+        lines = [sum(torch.sin(2 * math.pi * rate * k * time + k * k) for k in range(1, 80)) for rate in (75, 61.8)]
+        buzz, other = (buzz_measures(reference + 0.002 * each, reference, 320)["output/buzz_db"] for each in lines)
+        assert buzz > 5
+        assert abs(other) < 2
+        assert buzz_measures(reference, reference, 320)["output/buzz_db"] == 0
+        assert buzz_measures(reference[..., :6000], reference[..., :6000], 320) == {}
 
     def test_silence_tells_nothing(self) -> None:
         silence = torch.zeros(4, 1, 6000)

@@ -21,6 +21,7 @@ HEALTHY: dict[str, float] = {
     "output/whistles": 0.0,
     "output/whistle_db": 8.0,
     "output/whistle_hz": 6000.0,
+    "output/buzz_db": 0.5,
     "moved/encoder": 0.01,
     "moved/decoder": 0.01,
     "moved/judge": 0.01,
@@ -110,6 +111,7 @@ CASES = [
     ("spectral holes", "output", {"output__holes": 0.25, "output__deepest_hole": -18.0}, "worst by 18 dB"),
     ("whistles", "output", {"output__whistles": 60.0, "output__whistle_db": 29.0}, "60 frequencies"),
     ("whistles", "output", {"output__whistles": 1.0, "output__whistle_db": 25.0}, "at 6000 Hz"),
+    ("buzz at the frame rate", "output", {"output__buzz_db": 12.0}, "stand 12 dB further out"),
 ]
 
 

@@ -14,7 +14,7 @@ from kvant.training.diagnosis.gradients import Losses, gradient_measures
 from kvant.training.diagnosis.levels import count_codes, residual_measures
 from kvant.training.diagnosis.listening import Heard, codebooks_of, listening
 from kvant.training.diagnosis.output import level_measures
-from kvant.training.diagnosis.spectrum import hole_measures, whistle_measures
+from kvant.training.diagnosis.spectrum import buzz_measures, hole_measures, whistle_measures
 
 
 class Examination(NamedTuple):
@@ -52,4 +52,5 @@ def examine(codec: Codec, batch: Batch, losses: Losses) -> Examination:
     measures |= level_measures(wav, batch.wav)
     measures |= hole_measures(wav, batch.wav, batch.bandwidth, codec.sample_rate)
     measures |= whistle_measures(wav, batch.wav, codec.sample_rate)
+    measures |= buzz_measures(wav, batch.wav, codec.hop_length)
     return Examination(measures, count_codes(codes, codec.quantizer.codebook_sizes), heard, wav)

@@ -1,4 +1,4 @@
-"""Faults of the output's spectrum which averages hide: bands that are missing, and tones that nobody played."""
+"""Faults of the output's spectrum which averages hide: missing bands, tones that nobody played, and a buzz."""
 
 import itertools
 
@@ -15,6 +15,8 @@ HOLE_DB = 10.0
 """A band this much too quiet carries a tenth of its energy: it has in effect gone missing."""
 WHISTLE_DB = 10.0
 """A tone some 8 dB above the noise around it counts as prominent (ISO 7779); harmonics that do not move add 2 dB."""
+FOLD = 32
+"""Windows of so many hops resolve the frame rate in so many bins."""
 NEAR, AROUND = 2, 8  # bins: the main lobe of a tone under a Hann window, and the neighbourhood it is judged against
 
 
@@ -63,6 +65,28 @@ def whistle_measures(estimate: Tensor, reference: Tensor, sample_rate: int) -> d
         "output/whistle_db": float(excess.max()),
         "output/whistle_hz": (loudest + AROUND) * sample_rate / WINDOW,
     }
+
+
+@torch.no_grad()
+def buzz_measures(estimate: Tensor, reference: Tensor, hop_length: int) -> dict[str, float]:
+    """`output/buzz_db`: how far lines at multiples of the frame rate stand out of the estimate, less of the reference.
+
+    wavs [B, 1, N]. The long-term spectrum in dB between 10 and 80 times the frame rate is folded on the frame rate; its
+    ripple is the highest less the lowest of the `FOLD` means. Voices move, and average out. Nothing of wavs shorter
+    than `FOLD` hops.
+    """
+    length = FOLD * hop_length
+    if estimate.shape[-1] < length or not bool(reference.any()):
+        return {}
+    ripples = []
+    for wav in (estimate, reference):
+        windows = wav[:, 0].unfold(-1, length, length // 2) * torch.hann_window(length, device=wav.device)
+        power = torch.fft.rfft(windows).abs().square().flatten(0, -2)
+        sounding = power.mean(-1) > 1e-3 * power.mean(-1).max()
+        level = 10 * torch.log10(power[sounding].mean(0) + 1e-12)
+        fold = level[10 * FOLD : 80 * FOLD].unflatten(0, (-1, FOLD)).mean(0)
+        ripples.append(float(fold.max() - fold.min()))
+    return {"output/buzz_db": ripples[0] - ripples[1]}
 
 
 def _power(wav: Tensor) -> Tensor:

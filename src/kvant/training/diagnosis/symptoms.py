@@ -29,6 +29,7 @@ SYMPTOMS: tuple[Rule, ...] = (
     signals.CLIPPING,
     signals.SPECTRAL_HOLES,
     signals.WHISTLING,
+    signals.BUZZ,
 )
 
 STATES: tuple[Rule, ...] = (
@@ -40,6 +41,7 @@ STATES: tuple[Rule, ...] = (
     signals.CLIPPING,
     signals.SPECTRAL_HOLES,
     signals.WHISTLING,
+    signals.BUZZ,
 )
 """Those that look at a state, not at its course: all that a single model can show."""
 
