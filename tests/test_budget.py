@@ -31,6 +31,24 @@ def test_a_second_costs_less_than_the_budget(codec: Codec) -> None:
     assert encode + decode <= MAX_TOTAL
 
 
+@pytest.mark.parametrize(("beam", "megaflops"), [(4, 206.4), (8, 481.7)])
+def test_what_a_beam_adds(codec: Codec, beam: int, megaflops: float) -> None:
+    """Level 1 searches once, each of the 7 others once for every sum: (beam - 1) 7 V D multiply-adds a frame more.
+
+    The challenge's budget holds for greedy search. In the runtime the graph's own greedy search is done and not used.
+    """
+    frames = round(codec.frame_rate)
+    latents = torch.randn(1, 64, frames, generator=torch.Generator().manual_seed(0))
+    counted = []
+    for width in (1, beam):
+        with torch.no_grad(), FlopCounterMode(display=False) as counter:
+            codec.quantizer.search(latents, None, width)
+        counted.append(counter.get_total_flops())
+    print(f"beam {beam}: {counted[1] / 1e6:.1f} MFLOPS to search, greedy {counted[0] / 1e6:.1f}")
+    assert counted[1] - counted[0] == 2 * frames * 7 * (beam - 1) * 1024 * 64
+    assert (counted[1] - counted[0]) / 1e6 == pytest.approx(megaflops, abs=0.1)
+
+
 def test_numbers_of_parameters(codec: Codec) -> None:
     learned = sum(parameter.numel() for parameter in codec.parameters())
     codebooks = sum(book.weight.numel() for book in codec.quantizer.codebooks)

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kvant.protocols import Quantized, Quantizer, State
+from kvant.errors import UsageError
+from kvant.protocols import LevelledQuantizer, Quantized, Quantizer, State
 from kvant.streaming import Causal
 
 
@@ -73,11 +74,16 @@ class Codec(nn.Module):
         return Reconstruction(self.trim(self.decoder(quantized.latents), wav.shape[-1]), quantized)
 
     @torch.inference_mode()
-    def encode(self, wav: Tensor, num_codebooks: int | None = None) -> Tensor:
-        """Codes int64 [B, K, T] of wav [B, 1, N]. In a batch, the first num_frames(n) of a shorter item are its own."""
+    def encode(self, wav: Tensor, num_codebooks: int | None = None, beam: int = 1) -> Tensor:
+        """Codes int64 [B, K, T] of wav [B, 1, N]. In a batch, the first num_frames(n) of a shorter item are its own.
+
+        beam: 1 is greedy, level by level; a wider one chooses the levels together, for the `num_codebooks` asked for
+        (a prefix of them decodes as ever, and is worse than codes searched for that many). UsageError: the quantizer
+        has no levels to choose together, or a beam below 1.
+        """
         if wav.shape[-1] == 0:
             return torch.zeros(len(wav), num_codebooks or self.num_codebooks, 0, dtype=torch.int64, device=wav.device)
-        return self.quantizer.encode(self.encoder(self.pad(wav)), num_codebooks)
+        return self._quantize(self.encoder(self.pad(wav)), num_codebooks, beam)
 
     @torch.inference_mode()
     def decode(self, codes: Tensor, num_samples: int | None = None) -> Tensor:
@@ -88,12 +94,25 @@ class Codec(nn.Module):
         return self.trim(self.decoder(self.quantizer.decode(codes)), longest if num_samples is None else num_samples)
 
     @torch.inference_mode()
-    def encode_step(self, wav: Tensor, state: State, num_codebooks: int | None = None) -> tuple[Tensor, State]:
-        """Codes of the next whole hops wav [B, 1, n * hop]; start from `encoder.initial_state(B)`."""
+    def encode_step(
+        self, wav: Tensor, state: State, num_codebooks: int | None = None, beam: int = 1
+    ) -> tuple[Tensor, State]:
+        """Codes of the next whole hops wav [B, 1, n * hop]; start from `encoder.initial_state(B)`. beam: see `encode`.
+
+        A beam looks further down the levels, never at later frames: it adds no latency.
+        """
         latents, state = self.encoder.step(wav.clamp(-1, 1), state)
-        return self.quantizer.encode(latents, num_codebooks), state
+        return self._quantize(latents, num_codebooks, beam), state
 
     @torch.inference_mode()
     def decode_step(self, codes: Tensor, state: State) -> tuple[Tensor, State]:
         """wav [B, 1, n * hop] of the next codes, `pre_skip` samples late; start from `decoder.initial_state(B)`."""
         return self.decoder.step(self.quantizer.decode(codes), state)
+
+    def _quantize(self, latents: Tensor, num_codebooks: int | None, beam: int) -> Tensor:
+        """Codes [B, K, T] of latents [B, D, T]."""
+        if beam == 1:
+            return self.quantizer.encode(latents, num_codebooks)
+        if not isinstance(self.quantizer, LevelledQuantizer):
+            raise UsageError(f"beam {beam}: {type(self.quantizer).__name__} has no levels to search; leave it at 1")
+        return self.quantizer.search(latents, num_codebooks, beam)

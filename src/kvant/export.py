@@ -1,11 +1,14 @@
 """Codec -> two ONNX graphs with explicit state, whose weights stay in the model file.
 
-    encoder.onnx   wav [B, T, hop], state...       -> codes [B, K, T], state...
+    encoder.onnx   wav [B, T, hop], state...       -> codes [B, K, T], latents [B, D, T], state...
     decoder.onnx   codes int64 [B, k, T], state... -> wav [B, T, hop], state...
 
 B, T and k are free, so the same graph serves whole files, blocks, single frames, and every bitrate. The graphs hold
 no weights: each initializer is external data at the place in `model.safetensors` where its tensor lies, as float16
 followed by a cast where the file holds float16. One file serves both engines, and both compute in float32.
+
+`codes` are greedy. `latents` are for whoever searches further, at any width and depth, with the codebooks of the model
+file; they are there only if sums of the codebooks' vectors are what decodes (`ResidualQuantizer`).
 """
 
 import warnings
@@ -20,6 +23,8 @@ from kvant.codec import Codec
 from kvant.errors import ModelError
 from kvant.files import atomic_write
 from kvant.model_file import LAYOUT_KEY, layout_digest, read_layout
+from kvant.protocols import Quantizer
+from kvant.quantizers import ResidualQuantizer
 from kvant.streaming import flatten_state, unflatten_state
 
 OPSET = 18
@@ -33,11 +38,13 @@ class EncoderStep(nn.Module):
     def __init__(self, codec: Codec) -> None:
         super().__init__()
         self.encoder, self.quantizer = codec.encoder, codec.quantizer
+        self.outputs = ("codes", "latents") if adds_up(codec.quantizer) else ("codes",)
 
     def forward(self, wav: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         nested = unflatten_state(list(state), self.encoder.initial_state(1))
         latents, nested = self.encoder.step(wav.clamp(-1, 1).reshape(wav.shape[0], 1, -1), nested)
-        return self.quantizer.encode(latents), *flatten_state(nested)
+        blocks = (self.quantizer.encode(latents), latents)
+        return *blocks[: len(self.outputs)], *flatten_state(nested)
 
 
 class DecoderStep(nn.Module):
@@ -53,10 +60,15 @@ class DecoderStep(nn.Module):
         return wav.reshape(wav.shape[0], -1, self.hop_length), *flatten_state(nested)
 
 
+def adds_up(quantizer: Quantizer) -> bool:
+    """Whether decoding is the sum of one vector of each codebook, as the model file keeps them."""
+    return isinstance(quantizer, ResidualQuantizer) and all(book.vectors is book.weight for book in quantizer.codebooks)
+
+
 def trace(
-    step: nn.Module, block: Tensor, state: list[Tensor], names: tuple[str, str], free: tuple[int, ...]
+    step: nn.Module, block: Tensor, state: list[Tensor], names: tuple[str, ...], free: tuple[int, ...]
 ) -> onnx.ModelProto:
-    """The ONNX model of a step. names: of its block in and out; free: axes of the block that may have any size."""
+    """The ONNX model of a step. names: of its block in, and of those out; free: axes of the former of any size."""
     states = [f"state_{index}" for index in range(len(state))]
     axes = {axis: torch.export.Dim.DYNAMIC for axis in free}
     shapes = (axes, *({0: torch.export.Dim.DYNAMIC} for _ in state))
@@ -70,7 +82,7 @@ def trace(
             verbose=False,
             opset_version=OPSET,
             input_names=[names[0], *states],
-            output_names=[names[1], *(f"{name}_next" for name in states)],
+            output_names=[*names[1:], *(f"{name}_next" for name in states)],
             dynamic_shapes={"wav" if names[0] == "wav" else "codes": axes, "state": shapes[1:]},
         )
     assert program is not None  # only without dynamo
@@ -114,13 +126,14 @@ def point_at(model: onnx.ModelProto, weights: Path) -> onnx.ModelProto:
 def export(weights: Path) -> tuple[Path, Path]:
     """Write encoder.onnx and decoder.onnx beside the model file `weights`; return their paths."""
     codec = load_codec(weights)
+    encoder = EncoderStep(codec)
     encoder_state = flatten_state(codec.encoder.initial_state(2))
     decoder_state = flatten_state(codec.decoder.initial_state(2))
     frames = 3
     wav = torch.zeros(2, frames, codec.hop_length)
     codes = torch.zeros(2, codec.num_codebooks - 1, frames, dtype=torch.int64)
     graphs = {
-        "encoder.onnx": trace(EncoderStep(codec), wav, encoder_state, ("wav", "codes"), (0, 1)),
+        "encoder.onnx": trace(encoder, wav, encoder_state, ("wav", *encoder.outputs), (0, 1)),
         "decoder.onnx": trace(DecoderStep(codec), codes, decoder_state, ("codes", "wav"), (0, 1, 2)),
     }
     paths = []

@@ -33,6 +33,13 @@ class Quantizer(Protocol):
 
 
 @runtime_checkable
+class LevelledQuantizer(Quantizer, Protocol):
+    """A quantizer whose levels add up, so that they can be chosen together: better codes of the same kind."""
+
+    def search(self, latents: Tensor, num_codebooks: int | None, beam: int) -> Tensor: ...
+
+
+@runtime_checkable
 class Streaming(Protocol):
     """A part that works block by block with explicit state: same output for every way of cutting its input."""
 

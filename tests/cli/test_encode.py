@@ -9,7 +9,7 @@ import pytest
 
 import kvant
 from kvant import bitstream
-from kvant.audio import write
+from kvant.audio import read, write
 from tests.cli.conftest import RATE, Outcome
 
 
@@ -56,6 +56,22 @@ def test_impossible_rate(options: list[str], message: str, clip: Path, run: Call
     done = run("encode", clip, *options)
     assert done.code == 2
     assert message in done.err
+    assert not clip.with_suffix(".kvt").exists()
+
+
+def test_beam(clip: Path, wav: np.ndarray, run: Callable[..., Outcome]) -> None:
+    assert run("encode", clip, "-n", 4, "--beam", 3).code == 0
+    codes = bitstream.read_codes(clip.with_suffix(".kvt").open("rb"))[1]
+    np.testing.assert_array_equal(codes, kvant.load().encode(read(clip)[0], RATE, 4, beam=3).codes[0])
+    assert (codes != kvant.load().encode(read(clip)[0], RATE, 4).codes[0]).any()
+
+
+@pytest.mark.parametrize("beam", ["0", "-2", "1000"])
+@pytest.mark.parametrize("verb", ["encode", "roundtrip"])
+def test_impossible_beam(verb: str, beam: str, clip: Path, run: Callable[..., Outcome]) -> None:
+    done = run(verb, clip, "--beam", beam)
+    assert done.code == 2
+    assert done.err.endswith(f"beam {beam}: must be 1 (greedy) to 256\n")
     assert not clip.with_suffix(".kvt").exists()
 
 

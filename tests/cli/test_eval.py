@@ -151,6 +151,27 @@ def test_weights_of_a_run_are_measured_on_torch_and_labels_name_codecs(
         assert torch.scores[metric] == pytest.approx(score, abs=1e-2)
 
 
+def test_each_width_of_the_beam_is_a_system_on_either_engine(
+    folder: Path, tmp_path: Path, run: Callable[..., Outcome]
+) -> None:
+    pytest.importorskip("torch")
+    weights = Path(kvant.__file__).parent / "models" / "kvant-voice-24k" / "model.safetensors"
+    rest = ("--data", folder, "-o", tmp_path / "out", "--clips", 1, "-b", 3, "--beam", "3,1", *CHEAP)
+    done = run("eval", "onnx=kvant-voice-24k", f"torch={weights}", *rest)
+    assert done.code == 0
+    found = from_json((tmp_path / "out" / "results.json").read_text())
+    scores = {each.system: each.scores["SI-SDR"] for each in found.measurements}
+    assert [*scores] == ["onnx 3", "onnx (beam 3) 3", "torch 3", "torch (beam 3) 3", "recording"]
+    wav, sample_rate = read(folder / found.clips[0].name)
+    codec = kvant.load()
+    heard = codec.decode(codec.encode(wav, sample_rate, 4, beam=3))
+    assert scores["onnx (beam 3) 3"] == pytest.approx(SiSdr()(heard, wav, sample_rate)[0], abs=1e-3)
+    assert scores["onnx 3"] != pytest.approx(scores["onnx (beam 3) 3"], abs=1e-2)
+    rates = {name: rate.bitrate for name, rate in found.entropy.items()}
+    assert rates["torch (beam 3) 3"] == pytest.approx(rates["onnx (beam 3) 3"], rel=1e-3)
+    assert rates["torch (beam 3) 3"] != pytest.approx(rates["torch 3"], rel=1e-3)
+
+
 def test_a_broken_metric_is_found_before_anything_is_made(
     folder: Path, tmp_path: Path, run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +202,9 @@ def test_a_folder_in_use_is_refused_and_force_keeps_what_is_not_replaced(
         (("-b", "0.1"), 2, "too low for kvant-voice-24k"),
         (("-b", "six"), 2, "must be numbers"),
         (("-b", "-1"), 2, "more than 0"),
+        (("--beam", "0"), 2, "beam 0: must be 1 (greedy) to 256"),
+        (("--beam", "-2"), 2, "--beam -2: must be whole numbers from 1"),
+        (("--beam", "4,wide"), 2, "must be whole numbers from 1"),
         (("--metrics", "loudness"), 2, "unknown metrics loudness"),
         (("--baselines", "mp3:64"), 2, "no baseline"),
         (("--clips", "3"), 2, "gives only 2 clips, 3 are asked for"),

@@ -23,6 +23,14 @@ def test_figures(clip: Path, wav: np.ndarray, run: Callable[..., Outcome]) -> No
     assert f"SI-SDR   {score:.2f} dB\n" in done.out
 
 
+def test_figures_of_a_beam(clip: Path, wav: np.ndarray, run: Callable[..., Outcome]) -> None:
+    done = run("roundtrip", clip, "-b", "6", "--beam", "4")
+    decoded, _ = kvant.decompress(kvant.compress(read(clip)[0], RATE, 6000, beam=4))
+    greedy, _ = kvant.decompress(kvant.compress(read(clip)[0], RATE, 6000))
+    assert f"SI-SDR   {SiSdr()(decoded, wav, RATE)[0]:.2f} dB\n" in done.out
+    assert np.abs(decoded - greedy).max() > 1e-3
+
+
 def test_what_comes_back(clip: Path, stream: bytes, run: Callable[..., Outcome]) -> None:
     back = clip.with_name("back.flac")
     assert run("roundtrip", clip, back).code == 0

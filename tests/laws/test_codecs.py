@@ -10,6 +10,7 @@ from kvant.codec import Codec
 from kvant.codecs import CODECS
 from kvant.streaming import flatten_state
 from tests.near_ties import count_near_ties
+from tests.plain_beam import count_beam_ties
 from tests.speech import speech
 from tests.wide_awake import wake_codec
 
@@ -143,6 +144,25 @@ def test_every_depth_is_a_prefix(codec: Codec, wav: Tensor) -> None:
         assert torch.equal(codec.encode(wav, k), codes[:, :k])
         with torch.no_grad():
             assert_close(codec.decode(codes[:, :k], wav.shape[-1]), codec(wav, k).wav)
+
+
+def test_a_beam_is_the_same_by_every_road_and_closer(codec: Codec, wav: Tensor) -> None:
+    """Whole, in chunks, and each item alone; and its latents are nearer than greedy ones, at the depth asked for."""
+    beam, depth, hop = 3, 4, codec.hop_length
+    books = [book.vectors.detach().numpy() for book in codec.quantizer.codebooks]
+    with torch.no_grad():
+        latents = codec.encoder(codec.pad(wav))
+    whole = codec.encode(wav, depth, beam)
+    state, chunks = codec.encoder.initial_state(len(wav)), []
+    for block in codec.pad(wav).split([size * hop for size in sizes_of(whole.shape[-1], [5, 1, 11, 2])], dim=-1):
+        codes, state = codec.encode_step(block, state, depth, beam)
+        chunks.append(codes)
+    alone = [codec.encode(item, depth, beam) for item in wav.split(1)]
+    for other in (torch.cat(chunks, dim=-1), torch.cat(alone)):
+        for rows, mine, yours in zip(latents.transpose(1, 2).numpy(), whole.numpy(), other.numpy()):
+            count_beam_ties(rows, books, mine, yours, beam)
+    errors = [(latents - codec.quantizer.decode(codes)).square().mean() for codes in (whole, codec.encode(wav, depth))]
+    assert errors[0] < 0.99 * errors[1]
 
 
 def test_wav_is_clipped(codec: Codec, wav: Tensor) -> None:

@@ -15,10 +15,12 @@ from kvant.checkpoint import load_codec, save_codec
 from kvant.codec import Codec
 from kvant.codecs import frame
 from kvant.errors import ModelError
-from kvant.export import INLINE_BYTES, export
+from kvant.export import INLINE_BYTES, adds_up, export
 from kvant.layers.context import ContextConfig
 from kvant.model_file import read_layout
+from kvant.quantizers import EMACodebook, ResidualQuantizer, VectorQuantizer
 from tests.near_ties import count_near_ties
+from tests.plain_beam import count_beam_ties
 from tests.speech import speech
 from tests.wide_awake import wake_codec
 
@@ -43,18 +45,22 @@ class Engine:
         options.log_severity_level = 3
         self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         self.inputs = self.session.get_inputs()
+        self.outputs = [entry.name for entry in self.session.get_outputs()]
 
     def initial_state(self, batch: int) -> list[np.ndarray]:
         kinds = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
         return [np.zeros((batch, *entry.shape[1:]), kinds[entry.type]) for entry in self.inputs[1:]]
 
-    def step(self, block: np.ndarray, state: list[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
+    def step(
+        self, block: np.ndarray, state: list[np.ndarray], output: str | None = None
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
         names = [entry.name for entry in self.inputs]
-        out, *state = self.session.run(None, dict(zip(names, [block, *state], strict=True)))
+        wanted = [output or self.outputs[0], *(f"{name}_next" for name in names[1:])]
+        out, *state = self.session.run(wanted, dict(zip(names, [block, *state], strict=True)))
         return out, state
 
-    def whole(self, block: np.ndarray) -> np.ndarray:
-        return self.step(block, self.initial_state(len(block)))[0]
+    def whole(self, block: np.ndarray, output: str | None = None) -> np.ndarray:
+        return self.step(block, self.initial_state(len(block)), output)[0]
 
     def frame_by_frame(self, block: np.ndarray, axis: int) -> np.ndarray:
         state, outputs = self.initial_state(len(block)), []
@@ -116,6 +122,45 @@ def test_codes_are_those_of_torch(exported: Exported, batch: int, frames: int) -
 def test_codes_of_a_thousand_frames_are_those_of_torch(exported: Exported) -> None:
     wav = speech(1125 * HOP / 24000, seed=1)
     assert_same_codes(exported.codec, wav, exported.encoder.whole(frames_of(wav)))
+
+
+@every_shape
+def test_latents_are_those_of_torch(exported: Exported, batch: int, frames: int) -> None:
+    wav = 3 * speech(frames * HOP / 24000, batch=batch, seed=frames)
+    with torch.no_grad():
+        reference = exported.codec.encoder(wav.clamp(-1, 1)).numpy()
+    assert_close(exported.encoder.whole(frames_of(wav), "latents"), reference)
+
+
+def test_a_beam_is_that_of_torch(exported: Exported) -> None:
+    """The runtime searches the codebooks of the model file for the graph's latents, at any depth."""
+    wav = speech(4.0, batch=2, seed=6)[..., : 300 * HOP - 320]
+    runtime = kvant.load(str(exported.folder))
+    books = [book.vectors.detach().numpy() for book in exported.codec.quantizer.codebooks]
+    with torch.no_grad():
+        latents = exported.codec.encoder(exported.codec.pad(wav)).numpy()
+    for depth, beam in ((5, 2), (3, 6), (1, 4)):
+        codes = runtime.encode(wav[:, 0].numpy(), 24000, depth, beam).codes
+        others = exported.codec.encode(wav, depth, beam).numpy()
+        for item in range(2):
+            count_beam_ties(latents[item].T, books, codes[item], others[item], beam, closest=1e-4)
+
+
+def test_latents_are_given_only_where_codebooks_add_up(exported: Exported) -> None:
+    """Whoever searches by the model file's vectors must be searching what the decoder will add."""
+    codec = exported.codec
+    assert adds_up(codec.quantizer)
+    assert exported.encoder.outputs[:2] == ["codes", "latents"]
+    assert not adds_up(VectorQuantizer(EMACodebook(8, 24)))
+    assert not adds_up(ResidualQuantizer([Rescaled(8, 24) for _ in range(2)]))
+
+
+class Rescaled(EMACodebook):
+    """A codebook that decodes to something else than the file keeps."""
+
+    @property
+    def vectors(self) -> Tensor:
+        return 2 * self.weight
 
 
 def test_wav_is_clipped_as_torch_does(exported: Exported) -> None:

@@ -13,6 +13,7 @@ from kvant.codec import Codec
 from kvant.runtime import DEFAULT, available
 from kvant.runtime.models import WEIGHTS
 from tests.near_ties import count_near_ties
+from tests.plain_beam import count_beam_ties
 
 RECORDINGS = sorted((Path(kvant.__file__).parent / "assets").glob("*.flac"))
 
@@ -41,6 +42,21 @@ def test_codes_are_equal_but_for_near_ties(codec: Codec, wavs: list[np.ndarray])
     print(f"{ties} near ties in {frames} frames of {len(wavs)} recordings")
     assert frames > 1000
     assert ties <= frames // 1000
+
+
+@pytest.mark.parametrize(("depth", "beam"), [(8, 4), (4, 8)])
+def test_beams_choose_equally_but_for_near_ties(codec: Codec, wavs: list[np.ndarray], depth: int, beam: int) -> None:
+    books = [book.vectors.numpy() for book in codec.quantizer.codebooks]
+    ties = frames = 0
+    for wav in wavs:
+        codes = kvant.load().encode(wav, codec.sample_rate, depth, beam).codes
+        with torch.inference_mode():
+            latents = codec.encoder(codec.pad(torch.from_numpy(wav)[:, None]))[0].T.numpy()
+        others = codec.encode(torch.from_numpy(wav)[:, None], depth, beam).numpy()
+        ties += count_beam_ties(latents, books, codes[0], others[0], beam, closest=1e-4)
+        frames += codes.shape[-1]
+    print(f"{ties} near ties in {frames} frames of {len(wavs)} recordings")
+    assert ties <= frames // 500
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])

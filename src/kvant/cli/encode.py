@@ -31,6 +31,7 @@ def encode(
     model: options.Model = options.MODEL,
     bitrate: options.Bitrate = None,
     num_codebooks: options.NumCodebooks = None,
+    beam: options.Beam = 1,
     force: options.Force = False,
     live: Annotated[bool, typer.Option("--live", help="Send every frame at once, for a listener at a pipe.")] = False,
     threads: Annotated[int, typer.Option("--threads", metavar="N", min=1, max=256, help="Processor cores to use.")] = 1,
@@ -38,7 +39,8 @@ def encode(
     """Audio to .kvt: a file, pipe or folder.
 
     Of a folder all audio below it is encoded, hidden files aside, and the tree is kept below OUT. Without -b or -n all
-    codebooks of the model are used; kvant truncate can drop some later.
+    codebooks of the model are used; kvant truncate can drop some later. --beam 4 comes closer to the recording at the
+    same bitrate, the more codebooks the more; it chooses for as many as -b or -n say, not for what a truncation leaves.
     """
     options.check_rate(bitrate, num_codebooks)
     if target is not None and target.lower().endswith(AUDIO):
@@ -51,11 +53,12 @@ def encode(
     jobs = plan(source, target, AUDIO, ".kvt", force)
     codec = load(model, threads)
     levels = options.levels_of(codec, bitrate, num_codebooks)
+    codec.check_beam(beam)
 
     def work(job: Job, progress: Progress) -> Done:
         with open_audio(job.source) as audio, create_bytes(job.target, force) as sink:
             progress.begin(job.source_name, audio.num_samples)
-            encode_file(audio, cast(BinaryIO, _Flushing(sink)) if live else sink, codec, levels, live, progress)
+            encode_file(audio, cast(BinaryIO, _Flushing(sink)) if live else sink, codec, levels, live, progress, beam)
             size = "" if job.target == STANDARD else f", {sink.tell()} bytes"
         rate = audio.channels * codec.bitrate(levels) / 1000
         return Done(f"{progress.samples_done / audio.sample_rate:.2f} s, {rate:.2f} kbit/s{size}")

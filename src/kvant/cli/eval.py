@@ -30,6 +30,10 @@ def eval(
         list[str] | None,
         typer.Option("-b", "--bitrates", metavar="KBPS,...", help="Default: 1, 2, 4 ... codebooks, and all."),
     ] = None,
+    beams: Annotated[
+        list[str] | None,
+        typer.Option("--beam", metavar="B,...", help="Widths of the codecs' search, as of kvant encode. Default: 1."),
+    ] = None,
     baselines: Annotated[
         list[str] | None,
         typer.Option("--baselines", metavar="NAME:RATE,...", help="Such as 'opus:12,6 codec2:1600 speex:8', or none."),
@@ -59,7 +63,7 @@ def eval(
     from kvant.evaluation.report.markdown import terminal
 
     chosen, missing = choose(_split(metrics))
-    systems, described, notes = plan_systems(codecs or [options.MODEL], _rates(bitrates), baselines)
+    systems, described, notes = plan_systems(codecs or [options.MODEL], _rates(bitrates), baselines, _widths(beams))
     plan = Plan(systems, find_clips(Path(data), clips, seed), chosen, described, [*missing, *notes])
     for note in plan.notes:
         complain("note", note)
@@ -118,3 +122,11 @@ def _rates(texts: list[str] | None) -> list[float] | None:
     if not rates or not all(0 < rate < float("inf") for rate in rates):
         raise UsageError(f"-b {' '.join(words)}: must be more than 0 kbit/s")
     return rates
+
+
+def _widths(texts: list[str] | None) -> list[int]:
+    """Of the beam; 1 is greedy."""
+    words = ["1"] if texts is None else _split(texts) or []
+    if not words or not all(word.isdecimal() for word in words):
+        raise UsageError(f"--beam {' '.join(words)}: must be whole numbers from 1")
+    return [int(word) for word in words]

@@ -25,6 +25,10 @@ Bitrate = Annotated[
 NumCodebooks = Annotated[
     int | None, typer.Option("-n", "--num-codebooks", metavar="K", help="So many codebooks per channel, instead of -b.")
 ]
+Beam = Annotated[
+    int,
+    typer.Option("--beam", metavar="B", help="Choose codebooks together, B at a time: slower, better. 1: one by one."),
+]
 Stream = Annotated[str, typer.Argument(metavar="IN", help="A .kvt file, or - for standard input.")]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Replace files that exist.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

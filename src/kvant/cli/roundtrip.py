@@ -22,6 +22,7 @@ def roundtrip(
     model: options.Model = options.MODEL,
     bitrate: options.Bitrate = None,
     num_codebooks: options.NumCodebooks = None,
+    beam: options.Beam = 1,
     force: options.Force = False,
 ) -> None:
     """Audio to .kvt and back, in figures.
@@ -38,7 +39,7 @@ def roundtrip(
     wav, sample_rate = audio.read(source)
     interrupts.check()
     rate = None if bitrate is None else 1000 * bitrate
-    data = kvant.compress(wav, sample_rate, rate, num_codebooks, model)
+    data = kvant.compress(wav, sample_rate, rate, num_codebooks, model, beam)
     found = bitstream.info(io.BytesIO(data))
     decoded, _ = kvant.decompress(data, model)
     if target is not None:

@@ -18,14 +18,18 @@ MAX_CODECS = 8
 
 @dataclass(frozen=True)
 class Neural:
-    """A model at one depth. model: as for `open_codec`. The payload is the codes alone, as `.kvt` packs them."""
+    """A model at one depth. model: as for `open_codec`. beam: as for `Codec.encode`.
+
+    The payload is the codes alone, as `.kvt` packs them.
+    """
 
     model: str
     num_codebooks: int
+    beam: int = 1
 
     def encode(self, wav: Array, sample_rate: int) -> Coded:
         codec = open_codec(self.model)
-        coded = codec.encode(wav[None], sample_rate, num_codebooks=self.num_codebooks)
+        coded = codec.encode(wav[None], sample_rate, self.num_codebooks, self.beam)
         widths = sum(map(code_width, codec.codebook_sizes[: self.num_codebooks]))
         return Coded(coded, widths * coded.codes.shape[-1], sample_rate, len(wav), coded.codes[0])
 

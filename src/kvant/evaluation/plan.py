@@ -55,12 +55,13 @@ class Plan(NamedTuple):
 
 
 def plan_systems(
-    codecs: Sequence[str], bitrates: list[float] | None, baselines: Sequence[str] | None
+    codecs: Sequence[str], bitrates: list[float] | None, baselines: Sequence[str] | None, beams: Sequence[int] = (1,)
 ) -> tuple[dict[str, System], dict[str, dict[str, Any]], list[str]]:
     """Systems by label, the codecs among them, and notes on baselines that are left out.
 
     codecs: each the name of a shipped model, a folder, a file of weights, or LABEL= and one of these. bitrates: bit/s,
-    None for the natural ones. UsageError: two of one label, or as in `comparisons`; ModelError: no such model.
+    None for the natural ones. beams: each codec is measured with each of these widths, and those beyond 1 are named.
+    UsageError: two of one label, an impossible beam, or as in `comparisons`; ModelError: no such model.
     """
     systems: dict[str, System] = {}
     described = {}
@@ -70,8 +71,10 @@ def plan_systems(
             raise UsageError(f"{text}: two codecs would be called {label!r}; name one LABEL={model}")
         codec = open_codec(model)
         described[label] = about(codec) | {"model": model}
-        for depth in depths_of(codec, bitrates):
-            systems[f"{label} {codec.bitrate(depth) / 1000:g}"] = Neural(model, depth)
+        for beam in sorted(set(map(codec.check_beam, beams))):
+            family = label if beam == 1 else f"{label} (beam {beam})"
+            for depth in depths_of(codec, bitrates):
+                systems[f"{family} {codec.bitrate(depth) / 1000:g}"] = Neural(model, depth, beam)
     conventional, notes = comparisons(baselines)
     if clash := sorted(systems.keys() & {*conventional, RECORDING}):
         raise UsageError(f"two systems are called {clash[0]!r}; give the codec another label: LABEL=CODEC")

@@ -35,12 +35,11 @@ class TorchCodec(Codec):
         torch.set_num_threads(1)
         self.network = load_codec(path)
 
-    @cached_property
-    def encoder(self) -> Any:
-        """wav [B, T, hop], state -> codes [B, K, T], state."""
+    def encoder_for(self, num_codebooks: int, beam: int) -> TorchGraph:
+        """wav [B, T, hop], state -> codes [B, k, T], state."""
 
         def step(hops: Tensor, state: State) -> tuple[Tensor, State]:
-            return self.network.encode_step(hops.reshape(len(hops), 1, -1), state)
+            return self.network.encode_step(hops.reshape(len(hops), 1, -1), state, num_codebooks, beam)
 
         return TorchGraph(step, self.network.encoder.initial_state)
 

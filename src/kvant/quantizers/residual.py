@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from kvant.errors import UsageError
 from kvant.protocols import GradientEstimator, Quantized, Remedy
+from kvant.quantizers.beam import beam_search
 from kvant.quantizers.codebook import TrackedCodebook
 from kvant.quantizers.gradients import rotation_trick
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
@@ -57,8 +59,13 @@ class ResidualQuantizer(nn.Module):
                 losses[name] = losses.get(name, 0) + loss / len(self.codebooks)
         return Quantized(self.gradient(frames, quantized).transpose(1, 2), torch.stack(codes, dim=1), losses)
 
-    def encode(self, latents: Tensor, num_codebooks: int | None = None) -> Tensor:
-        """Codes int64 [B, K, T] of latents [B, D, T], for the first `num_codebooks` levels (default all)."""
+    def encode(self, latents: Tensor, num_codebooks: int | None = None, beam: int = 1) -> Tensor:
+        """Codes int64 [B, K, T] of latents [B, D, T], for the first `num_codebooks` levels (default all).
+
+        beam: how many sums of vectors are followed from level to level; 1, as in training, is greedy. See `search`.
+        """
+        if beam != 1:
+            return self.search(latents, num_codebooks, beam)
         residual = latents.transpose(1, 2)
         codes = []
         for codebook in self.codebooks[:num_codebooks]:
@@ -66,6 +73,19 @@ class ResidualQuantizer(nn.Module):
             residual = residual - codebook.lookup(level_codes)
             codes.append(level_codes)
         return torch.stack(codes, dim=1)
+
+    def search(self, latents: Tensor, num_codebooks: int | None, beam: int) -> Tensor:
+        """Codes int64 [B, K, T] whose levels together are nearest to latents [B, D, T], as far as the beam sees.
+
+        They are chosen for `num_codebooks` levels: with fewer of them, encoding for fewer would have been closer.
+        UsageError: a beam below 1.
+        """
+        if beam < 1:
+            raise UsageError(f"beam {beam}: must be at least 1")
+        batch, dim, frames = latents.shape
+        vectors = [codebook.vectors.detach() for codebook in self.codebooks[:num_codebooks]]
+        codes = beam_search(latents.transpose(1, 2).reshape(-1, dim), vectors, beam)
+        return codes.reshape(batch, frames, len(vectors)).transpose(1, 2)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Latents [B, D, T] of codes [B, k, T], for any k up to K."""

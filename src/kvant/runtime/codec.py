@@ -10,9 +10,13 @@ from kvant.audio import check_sample_rate, validate
 from kvant.bitstream.packing import code_width
 from kvant.errors import ModelError, UsageError
 from kvant.model_file import ModelFile, decoder_digest, digest, read_model_file
+from kvant.runtime.beam import BeamEncoder, residual_codebooks
 from kvant.runtime.graph import Graph
 from kvant.runtime.models import DEFAULT, WEIGHTS, find
-from kvant.runtime.streams import DecoderStream, EncoderStream
+from kvant.runtime.streams import DecoderStream, Encoder, EncoderStream
+
+MAX_BEAM = 256
+"""Far more than pays: 16 is hardly better than 8, and time and memory grow with it."""
 
 
 class Codes(NamedTuple):
@@ -43,6 +47,7 @@ class Codec:
         self.metadata = model.metadata
         self.model_digest = digest(model.tensors)
         self.decoder_digest = decoder_digest(model.tensors)
+        self._quantizer = {name: array for name, array in model.tensors.items() if name.startswith("quantizer.")}
         self._folder = model.path.parent
         self._threads = threads
 
@@ -80,6 +85,12 @@ class Codec:
             raise UsageError(f"{num_codebooks} codebooks asked of {self.name}; it has 1 to {self.num_codebooks}")
         return int(num_codebooks)
 
+    def check_beam(self, beam: int) -> int:
+        """`beam`. UsageError: outside 1..MAX_BEAM."""
+        if not 1 <= beam <= MAX_BEAM:
+            raise UsageError(f"beam {beam}: must be 1 (greedy) to {MAX_BEAM}")
+        return int(beam)
+
     @cached_property
     def encoder(self) -> Graph:
         """wav [B, T, hop], state -> codes [B, K, T], state."""
@@ -90,21 +101,37 @@ class Codec:
         """codes [B, k, T], state -> wav [B, T, hop], state; `pre_skip` samples late."""
         return Graph(self._folder / "decoder.onnx", self._threads)
 
+    def encoder_for(self, num_codebooks: int, beam: int) -> Encoder:
+        """wav [B, T, hop], state -> codes [B, k, T], state; a beam chooses `num_codebooks` levels, greedy gives all."""
+        if beam == 1:
+            return self.encoder
+        codebooks = residual_codebooks(self._quantizer, self.codebook_sizes)
+        return BeamEncoder(self.encoder, codebooks[:num_codebooks], beam)
+
     def encoder_stream(
-        self, sample_rate: int | None = None, channels: int = 1, num_codebooks: int | None = None
+        self, sample_rate: int | None = None, channels: int = 1, num_codebooks: int | None = None, beam: int = 1
     ) -> EncoderStream:
-        """A stream that takes wav at `sample_rate` (default the codec's) as it comes and gives codes."""
+        """A stream that takes wav at `sample_rate` (default the codec's) as it comes and gives codes.
+
+        beam: as for `encode`. It looks down the levels, not at later frames: latency stays.
+        """
         rate = check_sample_rate(sample_rate or self.sample_rate)
-        return EncoderStream(self, rate, channels, self.check_levels(num_codebooks))
+        levels = self.check_levels(num_codebooks)
+        return EncoderStream(self, rate, channels, levels, self.encoder_for(levels, self.check_beam(beam)))
 
     def decoder_stream(self, sample_rate: int | None = None, channels: int = 1) -> DecoderStream:
         """A stream that takes codes as they come and gives wav at `sample_rate` (default the codec's)."""
         return DecoderStream(self, check_sample_rate(sample_rate or self.sample_rate), channels)
 
-    def encode(self, wav: np.ndarray, sample_rate: int, num_codebooks: int | None = None) -> Codes:
-        """Codes of wav [C, N] or [N] at `sample_rate` Hz; each channel is coded alone. Beyond [-1, 1] it is clipped."""
+    def encode(self, wav: np.ndarray, sample_rate: int, num_codebooks: int | None = None, beam: int = 1) -> Codes:
+        """Codes of wav [C, N] or [N] at `sample_rate` Hz; each channel is coded alone. Beyond [-1, 1] it is clipped.
+
+        beam: 1 is greedy, each level nearest to what the last left. A wider beam chooses the levels together: slower to
+        encode, closer to the recording at the same bitrate, the same to decode. It chooses for `num_codebooks` levels.
+        Fewer of them decode as ever, but searching for fewer would have found closer ones.
+        """
         wav = validate(wav, sample_rate)
-        stream = self.encoder_stream(sample_rate, len(wav), num_codebooks)
+        stream = self.encoder_stream(sample_rate, len(wav), num_codebooks, beam)
         codes = np.concatenate([stream.push(wav), stream.flush()], axis=-1)
         return Codes(codes, sample_rate, wav.shape[1])
 

@@ -1,20 +1,18 @@
 """Audio to `.kvt` bytes and back: a wav file and its stream meet here. Memory is constant, whatever the length."""
 
-import io
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import lru_cache
 from typing import BinaryIO, NamedTuple, Protocol
 
 import numpy as np
 
-from kvant.audio import AudioSource, output_length, validate
+from kvant.audio import AudioSource, output_length
 from kvant.bitstream import Header, Layout, Reader, Writer
 from kvant.bitstream.errors import InvalidHeader
 from kvant.bitstream.reader import Damage
 from kvant.errors import ModelError, UsageError
 from kvant.runtime.codec import Codec, load
-from kvant.runtime.models import DEFAULT, available
+from kvant.runtime.models import available
 
 BLOCK_SECONDS = 2
 LONGEST_GAP_SECONDS = 60
@@ -85,10 +83,14 @@ def encode_file(
     num_codebooks: int | None = None,
     live: bool = False,
     progress: Progress | None = None,
+    beam: int = 1,
 ) -> None:
-    """Encode `source` into `sink` as it is read. `live`: every frame is a block of its own, sent at once."""
+    """Encode `source` into `sink` as it is read. `live`: every frame is a block of its own, sent at once.
+
+    beam: as for `Codec.encode`.
+    """
     header = header_for(codec, source.sample_rate, source.channels, source.num_samples)
-    stream = codec.encoder_stream(source.sample_rate, source.channels, num_codebooks)
+    stream = codec.encoder_stream(source.sample_rate, source.channels, num_codebooks, beam)
     done = 0
     with_size = max(1, BLOCK_SECONDS * source.sample_rate)
     writer = Writer(sink, header, block_frames=1 if live else None)
@@ -149,52 +151,3 @@ def channels(frame_slots: np.ndarray, num_channels: int) -> np.ndarray:
     """Inverse of `slots`: [k * C, T] -> [C, k, T]."""
     num_slots, frames = frame_slots.shape
     return frame_slots.reshape(num_slots // num_channels, num_channels, frames).transpose(1, 0, 2)
-
-
-@lru_cache(maxsize=4)
-def _loaded(name_or_path: str) -> Codec:
-    return load(name_or_path)
-
-
-def compress(
-    wav: np.ndarray,
-    sample_rate: int,
-    bitrate: float | None = None,
-    num_codebooks: int | None = None,
-    model: str = DEFAULT,
-) -> bytes:
-    """`.kvt` bytes of wav [C, N] or [N], at `bitrate` bit/s per channel or with `num_codebooks` levels (all)."""
-    if bitrate is not None and num_codebooks is not None:
-        raise UsageError("give bitrate or num_codebooks, not both")
-    codec = _loaded(str(model))
-    levels = num_codebooks if bitrate is None else codec.levels(bitrate)
-    wav = validate(wav, sample_rate)
-    sink = io.BytesIO()
-    writer = Writer(sink, header_for(codec, sample_rate, len(wav), wav.shape[1]))
-    writer.write(slots(codec.encode(wav, sample_rate, levels).codes))
-    writer.close(num_samples=wav.shape[1])
-    return sink.getvalue()
-
-
-class _Memory:
-    """A sink that keeps the blocks."""
-
-    def __init__(self) -> None:
-        self.blocks: list[np.ndarray] = []
-
-    def write(self, block: np.ndarray) -> None:
-        self.blocks.append(block)
-
-    def __enter__(self) -> "_Memory":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        pass
-
-
-def decompress(data: bytes, model: str | None = None) -> tuple[np.ndarray, int]:
-    """wav float32 [C, N] and its sample rate, of `.kvt` bytes. BitstreamError: damage; ModelError: another model."""
-    reader = Reader(io.BytesIO(data), strict=True)
-    memory = _Memory()
-    decode_file(reader, lambda rate, channels: memory, codec_for(reader.header, model))
-    return np.concatenate(memory.blocks, axis=1), reader.header.source_rate

@@ -13,7 +13,7 @@ State = tuple[np.ndarray, ...]
 
 
 class Graph:
-    """A graph of `kvant.export` whose first input and output are blocks, the others the state, zeros at first."""
+    """A graph of `kvant.export`: block and state in, blocks and next state (`..._next`) out; states begin at zero."""
 
     def __init__(self, path: Path, threads: int) -> None:
         options = onnxruntime.SessionOptions()
@@ -28,7 +28,10 @@ class Graph:
         made_for = self._session.get_modelmeta().custom_metadata_map.get(LAYOUT_KEY)
         if made_for != layout_digest(read_layout(path.with_name(WEIGHTS))):
             raise ModelError(f"{path}: made for a {WEIGHTS} that is laid out otherwise; export the model again")
+        self._path = path
         self._inputs = [entry.name for entry in self._session.get_inputs()]
+        self._outputs = [entry.name for entry in self._session.get_outputs()]
+        self._next = [name for name in self._outputs if name.endswith("_next")]
         kinds = {"tensor(float)": np.float32, "tensor(int64)": np.int64}
         self._state = [(entry.shape[1:], kinds[entry.type]) for entry in self._session.get_inputs()[1:]]
 
@@ -36,7 +39,13 @@ class Graph:
         """The state before the first frame of `batch` streams."""
         return tuple(np.zeros((batch, *shape), kind) for shape, kind in self._state)
 
-    def step(self, block: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        """Run one block; keep the returned state for the next."""
-        block, *following = self._session.run(None, dict(zip(self._inputs, (block, *state), strict=True)))
+    def step(self, block: np.ndarray, state: State, output: str | None = None) -> tuple[np.ndarray, State]:
+        """Run one block; keep the returned state for the next. `output`: which block to give, the first by default.
+
+        ModelError: the graph has no such output.
+        """
+        if output is not None and output not in self._outputs:
+            raise ModelError(f"{self._path}: gives no {output}, which a beam needs; export the model again")
+        wanted = [output or self._outputs[0], *self._next]
+        block, *following = self._session.run(wanted, dict(zip(self._inputs, (block, *state), strict=True)))
         return block, tuple(following)

@@ -1,11 +1,12 @@
 """Wav to codes and codes to wav as they come: resampling, filling of hops, state and delay in one place each."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from kvant.audio import Resampler, clip
 from kvant.errors import UsageError
+from kvant.runtime.graph import State
 
 if TYPE_CHECKING:
     from kvant.runtime.codec import Codec
@@ -14,19 +15,27 @@ MAX_FRAMES = 256
 """Frames per run of a graph: what bounds memory, whatever is pushed at once."""
 
 
+class Encoder(Protocol):
+    """wav [B, T, hop] -> codes [B, k, T], step by step."""
+
+    def initial_state(self, batch: int) -> State: ...
+    def step(self, block: np.ndarray, state: State) -> tuple[np.ndarray, State]: ...
+
+
 class EncoderStream:
     """`push` wav [C, n] in any amounts, get the codes [C, K, t] of the frames they fill; `flush` gives the rest.
 
     N samples in all (at the codec's rate) make ceil((N + pre_skip) / hop_length) frames; none make none.
     """
 
-    def __init__(self, codec: "Codec", sample_rate: int, channels: int, num_codebooks: int) -> None:
+    def __init__(self, codec: "Codec", sample_rate: int, channels: int, num_codebooks: int, encoder: Encoder) -> None:
         self._codec = codec
+        self._encoder = encoder
         self._channels = channels
         self._num_codebooks = num_codebooks
         self._resampler = Resampler(sample_rate, codec.sample_rate, channels)
         self._waiting = np.zeros((channels, 0), np.float32)
-        self._state = codec.encoder.initial_state(channels)
+        self._state = encoder.initial_state(channels)
         self._started = False
 
     def push(self, wav: np.ndarray) -> np.ndarray:
@@ -42,7 +51,7 @@ class EncoderStream:
         filled = self._waiting.shape[1] + tail.shape[1] + self._codec.pre_skip
         silence = self._codec.pre_skip + -filled % self._codec.hop_length
         codes = self._encode(np.pad(tail, ((0, 0), (0, silence))))
-        self._state = self._codec.encoder.initial_state(self._channels)
+        self._state = self._encoder.initial_state(self._channels)
         self._started = False
         return codes
 
@@ -54,7 +63,7 @@ class EncoderStream:
         hops = wav[:, :whole].reshape(self._channels, -1, hop)
         codes = [np.zeros((self._channels, self._num_codebooks, 0), np.int64)]
         for start in range(0, hops.shape[1], MAX_FRAMES):
-            block, self._state = self._codec.encoder.step(hops[:, start : start + MAX_FRAMES], self._state)
+            block, self._state = self._encoder.step(hops[:, start : start + MAX_FRAMES], self._state)
             codes.append(block[:, : self._num_codebooks])
         return np.concatenate(codes, axis=-1)
 

@@ -1,0 +1,85 @@
+"""Beam search through the residual codebooks of a model, behind its encoder graph."""
+
+import numpy as np
+
+from kvant.errors import ModelError
+from kvant.runtime.graph import Graph, State
+
+MAX_SCORES = 1 << 21
+"""Candidates weighed at once: few enough to stay in a processor's cache, and what bounds memory."""
+
+
+class BeamEncoder:
+    """The encoder graph up to its latents, then the search: steps as the graph does, to better codes.
+
+    codebooks: [V_k, D] of the levels to search, in the order of the stream. beam: sums of vectors kept from each level
+    to the next, at least 1.
+    """
+
+    def __init__(self, graph: Graph, codebooks: list[np.ndarray], beam: int) -> None:
+        self._graph, self._beam = graph, beam
+        self._codebooks = [vectors.astype(np.float32) for vectors in codebooks]
+        self._half_energies = [np.square(vectors).sum(axis=1) / 2 for vectors in self._codebooks]
+
+    def initial_state(self, batch: int) -> State:
+        """The state before the first frame of `batch` streams."""
+        return self._graph.initial_state(batch)
+
+    def step(self, block: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        """Codes int64 [B, K, T] of wav [B, T, hop], and the next state. ModelError: the graph gives no latents."""
+        latents, state = self._graph.step(block, state, "latents")
+        if latents.shape[1] != self._codebooks[0].shape[1]:
+            raise ModelError(f"latents of {latents.shape[1]} dimensions, vectors of {self._codebooks[0].shape[1]}")
+        batch, dim, frames = latents.shape
+        codes = self.search(latents.transpose(0, 2, 1).reshape(-1, dim))
+        return codes.reshape(batch, frames, -1).transpose(0, 2, 1), state
+
+    def search(self, latents: np.ndarray) -> np.ndarray:
+        """Codes int64 [n, K] of latents [n, D], as `kvant.quantizers.beam.beam_search` defines them."""
+        rows = max(1, MAX_SCORES // (self._beam * max(map(len, self._codebooks))))
+        parts = [self._search(latents[start : start + rows]) for start in range(0, len(latents), rows)]
+        return np.concatenate([np.zeros((0, len(self._codebooks)), np.int64), *parts])
+
+    def _search(self, latents: np.ndarray) -> np.ndarray:
+        """With r = z - v_1 - ... - v_{k-1}, |r - v|^2/2 = |r|^2/2 + |v|^2/2 - r.v; less what all have in common."""
+        frames = np.arange(len(latents))[:, None]
+        residuals = latents[:, None]  # [n, sums, D]
+        costs = np.zeros((len(latents), 1), np.float32)
+        codes = np.zeros((len(latents), 1, 0), np.int64)
+        for level, (vectors, half_energies) in enumerate(zip(self._codebooks, self._half_energies), start=1):
+            scores = residuals.reshape(-1, latents.shape[1]) @ vectors.T
+            np.subtract(half_energies, scores, out=scores)
+            scores = scores.reshape(len(latents), -1, len(vectors))
+            scores += costs[..., None]
+            candidates = scores.reshape(len(latents), -1)
+            kept = 1 if level == len(self._codebooks) else min(self._beam, candidates.shape[1])
+            costs, chosen = take_least(candidates, kept)
+            costs -= costs[:, :1].copy()
+            parents, level_codes = np.divmod(chosen, len(vectors))
+            residuals = residuals[frames, parents] - vectors[level_codes]
+            codes = np.concatenate([codes[frames, parents], level_codes[..., None]], axis=-1)
+        return codes[:, 0]
+
+
+def take_least(candidates: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values and places [n, count] of the least of candidates [n, m], ascending; the lower place wins a tie.
+
+    What is taken is overwritten by infinity: `count` searches for one minimum are faster than numpy's partitions.
+    """
+    rows = np.arange(len(candidates))
+    places = np.empty((len(candidates), count), np.int64)
+    values = np.empty((len(candidates), count), candidates.dtype)
+    for index in range(count):
+        places[:, index] = candidates.argmin(axis=1)
+        values[:, index] = candidates[rows, places[:, index]]
+        candidates[rows, places[:, index]] = np.inf
+    return values, places
+
+
+def residual_codebooks(tensors: dict[str, np.ndarray], sizes: tuple[int, ...]) -> list[np.ndarray]:
+    """The vectors [V_k, D] of each level, from a model's tensors. ModelError: it has no codebooks of these sizes."""
+    books = [tensors.get(f"quantizer.codebooks.{level}.weight") for level in range(len(sizes))]
+    found = [book for book in books if book is not None and book.ndim == 2]
+    if tuple(map(len, found)) != sizes or len({book.shape[1] for book in found}) != 1:
+        raise ModelError(f"the model keeps no residual codebooks of {sizes} vectors to search; leave beam at 1")
+    return found

@@ -1,0 +1,66 @@
+"""A wav in memory to `.kvt` bytes and back, in one call each."""
+
+import io
+from functools import lru_cache
+
+import numpy as np
+
+from kvant.audio import validate
+from kvant.bitstream import Reader, Writer
+from kvant.errors import UsageError
+from kvant.runtime.codec import Codec, load
+from kvant.runtime.files import codec_for, decode_file, header_for, slots
+from kvant.runtime.models import DEFAULT
+
+
+@lru_cache(maxsize=4)
+def _loaded(name_or_path: str) -> Codec:
+    return load(name_or_path)
+
+
+def compress(
+    wav: np.ndarray,
+    sample_rate: int,
+    bitrate: float | None = None,
+    num_codebooks: int | None = None,
+    model: str = DEFAULT,
+    beam: int = 1,
+) -> bytes:
+    """`.kvt` bytes of wav [C, N] or [N], at `bitrate` bit/s per channel or with `num_codebooks` levels (all).
+
+    beam: as for `Codec.encode`.
+    """
+    if bitrate is not None and num_codebooks is not None:
+        raise UsageError("give bitrate or num_codebooks, not both")
+    codec = _loaded(str(model))
+    levels = num_codebooks if bitrate is None else codec.levels(bitrate)
+    wav = validate(wav, sample_rate)
+    sink = io.BytesIO()
+    writer = Writer(sink, header_for(codec, sample_rate, len(wav), wav.shape[1]))
+    writer.write(slots(codec.encode(wav, sample_rate, levels, beam).codes))
+    writer.close(num_samples=wav.shape[1])
+    return sink.getvalue()
+
+
+class _Memory:
+    """A sink that keeps the blocks."""
+
+    def __init__(self) -> None:
+        self.blocks: list[np.ndarray] = []
+
+    def write(self, block: np.ndarray) -> None:
+        self.blocks.append(block)
+
+    def __enter__(self) -> "_Memory":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+
+def decompress(data: bytes, model: str | None = None) -> tuple[np.ndarray, int]:
+    """wav float32 [C, N] and its sample rate, of `.kvt` bytes. BitstreamError: damage; ModelError: another model."""
+    reader = Reader(io.BytesIO(data), strict=True)
+    memory = _Memory()
+    decode_file(reader, lambda rate, channels: memory, codec_for(reader.header, model))
+    return np.concatenate(memory.blocks, axis=1), reader.header.source_rate
