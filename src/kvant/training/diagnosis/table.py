@@ -11,7 +11,8 @@ FACTS = (
     ("quantization_snr", "quantization", "{:.1f} dB signal to noise"),
     ("reach", "gradient", "{:.0%} passes the quantizer"),
     ("output/holes", "holes", "{:.0%} of the bands"),
-    ("output/whistles", "whistles", "at {:.1f} frequencies"),
+    ("output/whistles", "whistles", "at {:.2g} frequencies"),
+    ("output/buzz_db", "buzz", "{:+.1f} dB at multiples of the frame rate"),
     ("output/clipped", "clipping", "{:.3%} of the samples"),
 )
 
