@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kvant.training.diagnosis.symptoms import SYMPTOMS
 from tests.cli.conftest import Outcome
 from tests.cli.test_app import imports
 from tests.diagnosis.test_symptoms import course
@@ -27,7 +28,7 @@ def test_a_healthy_run(run: Callable[..., Outcome], tmp_path: Path) -> None:
     done = run("doctor", write_run(tmp_path / "run"), "--quick")
     assert done.code == 0
     assert "14 records up to step 700" in done.out
-    assert "healthy: none of 19 symptoms" in done.out
+    assert f"healthy: none of {len(SYMPTOMS)} symptoms" in done.out
     assert any(line.split() == ["2", "12000", "1024", "85%", "675", "6.7%", "0.20"] for line in done.out.splitlines())
     assert not done.err
 
