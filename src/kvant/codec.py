@@ -69,8 +69,13 @@ class Codec(nn.Module):
         return wav[..., self.pre_skip : self.pre_skip + num_samples]
 
     def forward(self, wav: Tensor, num_codebooks: int | Tensor | None = None) -> Reconstruction:
-        """Through the codec with gradient, as in training."""
-        quantized = self.quantizer(self.encoder(self.pad(wav)), num_codebooks)
+        """Through the codec with gradient, as in training. Under autocast the quantizer still computes in float32.
+
+        Nearest neighbours and what levels leave are differences of nearly equal numbers.
+        """
+        latents = self.encoder(self.pad(wav))
+        with torch.autocast(latents.device.type, enabled=False):
+            quantized = self.quantizer(latents.float(), num_codebooks)
         return Reconstruction(self.trim(self.decoder(quantized.latents), wav.shape[-1]), quantized)
 
     @torch.inference_mode()
