@@ -22,7 +22,10 @@ def spectrogram(wav: Tensor) -> Tensor:
 
 
 class Board:
-    """A SummaryWriter that knows codecs. first: the step training resumes at; what was shown beyond it is dropped."""
+    """A SummaryWriter that knows codecs. What is shown is on the disk at once: a run may be killed.
+
+    first: the step training resumes at; what was shown beyond it, and will be again, is dropped.
+    """
 
     def __init__(self, folder: Path, first: int) -> None:
         self.writer = SummaryWriter(str(folder), purge_step=first + 1)
@@ -32,6 +35,7 @@ class Board:
         """Each value as `group/name`."""
         for name, value in values.items():
             self.writer.add_scalar(f"{group}/{name}", value, step)
+        self.writer.flush()
 
     @torch.no_grad()
     def listen(self, codec: Codec, wav: Tensor, depths: Sequence[int], step: int) -> None:
@@ -45,6 +49,7 @@ class Board:
             self.writer.add_image(f"spectrogram/{name}", spectrogram(row), step)
         for level, codebook in enumerate(m for m in codec.modules() if isinstance(m, TrackedCodebook)):
             self.writer.add_histogram(f"usage/level_{level}", codebook.usage, step)
+        self.writer.flush()
 
     def close(self) -> None:
         """Flush and end."""

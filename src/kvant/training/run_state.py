@@ -108,6 +108,7 @@ def append_record(path: Path, record: Record) -> None:
 def rewind_records(path: Path, step: int) -> None:
     """Drop the records beyond `step`, which an interrupted run will write again, and a line that was cut."""
     if path.exists():
-        kept = [to_json(record) for record in read_records(path) if record["step"] <= step]
+        records = [record for record in read_records(path) if record["step"] <= step]
+        kept = [{**to_json(record), "step": int(record["step"])} for record in records]
         with atomic_write(path, overwrite=True) as sink:
             sink.write("".join(json.dumps(record) + "\n" for record in kept).encode())
