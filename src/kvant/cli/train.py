@@ -22,16 +22,28 @@ def train(
         typer.Argument(metavar="KEY=VALUE", help="Changes to it, such as phases.0.steps=500."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the run where it stopped.")] = False,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="MODEL", help="Start from a model file, a run's folder, or a shipped model."),
+    ] = None,
+    parts: Annotated[
+        str | None, typer.Option("--parts", help="What to take from it, such as quantizer,decoder; default all.")
+    ] = None,
 ) -> None:
     """Train a codec as a recipe says.
 
     RUN gets model.safetensors, which kvant export makes usable, and logs for TensorBoard. A run that was interrupted
-    goes on with --resume and ends as if nothing had happened. Needs pip install 'kvant[train]'.
+    goes on with --resume and ends as if nothing had happened. --from MODEL fine-tunes; what of it learns, a recipe says
+    or phases.0.trains=decoder. Needs pip install 'kvant[train]'.
     """
+    if parts is not None and start is None:
+        raise UsageError("--parts: of which model? name it with --from")
     loop = import_extra("kvant.training.loop", "train")
     from kvant.training.overrides import override
 
-    config = override(_load(recipe), overrides or [])
+    options = {"start.checkpoint": start, "start.parts": parts}
+    given = [f"{key}={value}" for key, value in options.items() if value is not None]
+    config = override(_load(recipe), [*(overrides or []), *given])
     run = Path(output)
     if (run / "state.safetensors").exists() and not resume:
         raise UsageError(f"{output}: holds a run already; continue it with --resume, or name another folder")
