@@ -1,23 +1,25 @@
-"""A training run of seconds: synthetic corpus, a codec of a few thousand weights. As a script, a run to be killed."""
+"""A training run of seconds: synthetic corpus, a codec and a discriminator of a few thousand weights."""
 
 import dataclasses
+import functools
 import json
-import os
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
+import torch
+from safetensors.torch import load_file
 
-import kvant.files
 from kvant.codecs import frame
+from kvant.discriminators import FrequencyChannelsDiscriminator
 from kvant.layers.context import ContextConfig
 from kvant.layers.spectral_features import FeatureConfig
-from kvant.training import loop
-from kvant.training.config import LogConfig, OptimConfig, Phase, TrainingConfig
-from kvant.training.run_state import RunState
+from kvant.model_file import digest, read_model_file
+from kvant.training.adversary import JUDGES
+from kvant.training.config import AdversaryConfig, LogConfig, OptimConfig, Phase, TrainingConfig
 from tests.speech import speech
 
+JUDGES["small"] = functools.partial(FrequencyChannelsDiscriminator, (256, 512), 8)
+ADVERSARY = AdversaryConfig("small", learning_rate=3e-3)
 CODEC = frame.Config(
     latent_dim=12,
     num_codebooks=3,
@@ -59,29 +61,22 @@ def config(corpus: Path, *phases: Phase, checkpoint_minutes: float = 60.0) -> Tr
         average_decay=0.7,
         solve_segments=40,
         threads=1,
-        log=LogConfig(every=4, validate_every=8, checkpoint_minutes=checkpoint_minutes),
+        log=LogConfig(every=10, validate_every=10, checkpoint_minutes=checkpoint_minutes),
     )
 
 
-def hang_inside_save(corpus: Path, run: Path, which: int) -> None:
-    """Train, and stop for ever in save number `which`: bytes written, the file not yet in its place."""
-    saves = 0
-    save = RunState.save
-
-    def hang(_: int) -> None:
-        (run / "inside").touch()
-        time.sleep(600)
-
-    def counting(self: RunState, step: int) -> None:
-        nonlocal saves
-        saves += 1
-        if saves == which:
-            kvant.files.os = type("os", (), {**vars(os), "fsync": staticmethod(hang)})
-        save(self, step)
-
-    RunState.save = counting
-    loop.train(config(corpus, checkpoint_minutes=0), run)
+def two_phases(corpus: Path, checkpoint_minutes: float = 60.0) -> TrainingConfig:
+    """6 steps of everything by losses of signals, then 6 of the decoder alone, balanced, against an adversary."""
+    second = phase(6, trains=("decoder",), adversary=ADVERSARY, balanced=True)
+    return config(corpus, phase(6), second, checkpoint_minutes=checkpoint_minutes)
 
 
-if __name__ == "__main__":
-    hang_inside_save(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
+def assert_same(run: Path, other: Path) -> None:
+    """Weights, statistics, optimizer moments, random numbers, history and published model are equal bit for bit."""
+    left, right = (load_file(folder / "state.safetensors") for folder in (run, other))
+    assert left.keys() == right.keys()
+    assert [name for name in left if not torch.equal(left[name], right[name])] == []
+    models = [read_model_file(folder / "model.safetensors") for folder in (run, other)]
+    assert models[0].metadata == models[1].metadata
+    assert digest(models[0].tensors) == digest(models[1].tensors)
+    assert (run / "history.jsonl").read_bytes() == (other / "history.jsonl").read_bytes()
