@@ -70,10 +70,10 @@ class TestSearch:
         assert searcher(books, 2).search(latents).tolist() == [[0, 0], [0, 1], [0, 2]]
 
     def test_the_least_in_order_and_the_first_of_equals(self) -> None:
-        candidates = np.array([[3.0, 1, 2, 1], [0, 0, 0, 0]], np.float32)
+        candidates = np.array([[3.0, 1, 2, 1], [0, 0, 0, 0], [1e30, -1e30, 3e30, 2e30]], np.float32)
         values, places = take_least(candidates.copy(), 3)
-        assert places.tolist() == [[1, 3, 2], [0, 1, 2]]
-        assert values.tolist() == [[1, 1, 2], [0, 0, 0]]
+        assert places.tolist() == [[1, 3, 2], [0, 1, 2], [1, 0, 3]]
+        np.testing.assert_array_equal(values, np.take_along_axis(candidates, places, axis=1))
 
     def test_blocks_of_rows_change_nothing(self, codec: kvant.Codec, monkeypatch: pytest.MonkeyPatch) -> None:
         books = books_of(codec)
