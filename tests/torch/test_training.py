@@ -18,12 +18,13 @@ from kvant.checkpoint import load_codec
 from kvant.codec import Codec
 from kvant.codecs import frame
 from kvant.data import Batch, Segments
-from kvant.errors import ModelError
+from kvant.errors import ModelError, UsageError
 from kvant.model_file import read_model_file
 from kvant.training import loop
 from kvant.training.config import LossWeights, OptimConfig
 from kvant.training.objective import Objective
 from kvant.training.optimizers import codec_optimizer
+from kvant.training.run_state import append_record
 from tests.speech import speech
 from tests.torch import small_run
 from tests.wide_awake import wake_codec
@@ -104,10 +105,10 @@ class TestRun:
 
 
 class TestResume:
-    @pytest.mark.parametrize("stop", [1, 9])
     def test_a_stopped_run_ends_bit_for_bit_like_an_uninterrupted_one(
-        self, corpus: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int
+        self, corpus: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        stop = 9
         config = small_run.config(corpus, checkpoint_minutes=0)
         batch = Segments.batch
 
@@ -137,6 +138,10 @@ class TestResume:
 
 
 class TestDamage:
+    def test_a_history_without_room_is_a_clear_error(self) -> None:
+        with pytest.raises(UsageError, match=r"/dev/full: cannot be written \(No space left on device\); free some"):
+            append_record(Path("/dev/full"), {"step": 1})
+
     @pytest.mark.parametrize("damage", ["empty", "cut", "garbage"])
     def test_a_damaged_state_is_a_clear_error(self, corpus: Path, finished: Path, tmp_path: Path, damage: str) -> None:
         data = (finished / "state.safetensors").read_bytes()

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from kvant.codec import Reconstruction
 from kvant.data import Batch
 from kvant.errors import UsageError
-from kvant.training.config import LossWeights, Phase, StartConfig
+from kvant.training import loop
+from kvant.training.config import LogConfig, LossWeights, Phase, StartConfig
+from kvant.training.diagnosis.records import read_records
 from kvant.training.gan_step import GanStep
 from kvant.training.run import Run
 from kvant.training.run_state import RunState
@@ -32,6 +34,7 @@ def as_in_a_process_of_its_own() -> Iterator[None]:
     yield
     AcceleratorState._reset_state()
     torch.set_num_threads(threads)
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +111,13 @@ class TestWhoLearns:
             assert bool(changed(judge, run.adversary)) == ("discriminator" in losses) == (number % 2 == 0)
             assert changed(codec, run.codec)
             assert "adversarial" in losses
+
+    def test_the_mean_of_what_it_lost_is_over_the_steps_it_learnt_in(self, corpus: Path, tmp_path: Path) -> None:
+        """A new one knows nothing: 2 by the hinge, not 2 in four steps' mean of one."""
+        phase = small_run.phase(4, adversary=dataclasses.replace(small_run.ADVERSARY, every=4))
+        loop.train(dataclasses.replace(small_run.config(corpus, phase), log=LogConfig(4, 100)), tmp_path)
+        (record,) = read_records(tmp_path / "health.jsonl")
+        assert record["train/discriminator"] == pytest.approx(2, abs=0.1)
 
     @pytest.mark.parametrize("limit", [1e-3, 1e3])
     def test_codec_and_discriminator_are_clipped_each_on_its_own(self, enlist: Enlist, limit: float) -> None:

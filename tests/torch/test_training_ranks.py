@@ -1,6 +1,7 @@
 """Two processes that share every batch learn what one process learns from the whole."""
 
 import dataclasses
+import shutil
 import socket
 from pathlib import Path
 
@@ -26,9 +27,22 @@ def config(corpus: Path) -> TrainingConfig:
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `alone`, and `first` and `second` of two processes, each with what it has learnt beside it."""
+    """A folder with `alone`, and `first` and `second` of two processes, each with what it has learnt beside it.
+
+    The two are interrupted between the phases. Each has a folder of its own, to see who writes; the state that both
+    resume from is put into the second's.
+    """
     folder = tmp_path_factory.mktemp("ranks")
     chosen = config(small_run.write_corpus(folder / "corpus"))
+    train_together(dataclasses.replace(chosen, phases=chosen.phases[:1]), folder)
+    assert list((folder / "second").iterdir()) == []
+    shutil.copy(folder / "first" / "state.safetensors", folder / "second" / "state.safetensors")
+    train_together(chosen, folder)
+    worker.finish(worker.start(chosen, folder / "alone"), folder / "alone")
+    return folder
+
+
+def train_together(chosen: TrainingConfig, folder: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -40,15 +54,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     finally:
         for process in processes:
             process.kill()
-    worker.finish(worker.start(chosen, folder / "alone"), folder / "alone")
-    return folder
 
 
 def test_only_the_first_process_writes(runs: Path) -> None:
-    assert list((runs / "second").iterdir()) == []
+    assert [path.name for path in (runs / "second").iterdir()] == ["state.safetensors"]
+    assert int(load_file(runs / "second" / "state.safetensors")["step"]) == 4
+    assert int(load_file(runs / "first" / "state.safetensors")["step"]) == 8
     names = {path.name for path in (runs / "alone").iterdir()}
     assert {path.name for path in (runs / "first").iterdir()} == names
-    assert "closed form" in (runs / "first.log").read_text()
+    said = (runs / "first.log").read_text()
+    assert "closed form" in said
+    assert "resumes at step 4" in said
     assert (runs / "second.log").read_text() == ""
 
 

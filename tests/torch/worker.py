@@ -24,7 +24,8 @@ from kvant.training.run import Run
 from kvant.training.run_state import RunState
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.torch.worker", "tests.torch.small_run", "kvant.training.log"])
+PRELOADED = ["tests.torch.worker", "tests.torch.small_run", "torch._dynamo"]  # the last by torch, at the first step
+CONTEXT.set_forkserver_preload(PRELOADED)
 DEADLINE = 60
 
 
