@@ -13,9 +13,9 @@ from kvant.training.config import AdversaryConfig, OptimConfig, Phase, TrainingC
 TRAINED_ON = ("festvox-ru", "tuxpaint-stamps-default", "fillets-ng-data-cs", "asterisk-core-sounds-fr-g722")
 TRAINED_ON += ("asterisk-core-sounds-it-g722", "klettres-data", "gcin-voice")
 
-signal_losses = Phase(steps=8_000, batch_size=8)
+signal_losses = Phase(steps=9_000, batch_size=8)
 adversarial = Phase(
-    steps=1_500,
+    steps=1_200,
     trains=("decoder",),
     adversary=AdversaryConfig(),
     batch_size=8,
