@@ -3,11 +3,13 @@
 import dataclasses
 import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
 from kvant.codecs import frame
 from kvant.discriminators import FrequencyChannelsDiscriminator
@@ -16,9 +18,13 @@ from kvant.layers.spectral_features import FeatureConfig
 from kvant.model_file import digest, read_model_file
 from kvant.training.adversary import JUDGES
 from kvant.training.config import AdversaryConfig, LogConfig, OptimConfig, Phase, TrainingConfig
+from kvant.training.gan_step import GanStep
+from kvant.training.run import Run
+from kvant.training.run_state import RunState
 from tests.speech import speech
 
 JUDGES["small"] = functools.partial(FrequencyChannelsDiscriminator, (256, 512), 8)
+Enlist = Callable[..., tuple[Run, GanStep, RunState]]
 ADVERSARY = AdversaryConfig("small", learning_rate=3e-3)
 CODEC = frame.Config(
     latent_dim=12,
@@ -69,6 +75,15 @@ def two_phases(corpus: Path, checkpoint_minutes: float = 60.0) -> TrainingConfig
     """6 steps of everything by losses of signals, then 6 of the decoder alone, balanced, against an adversary."""
     second = phase(6, trains=("decoder",), adversary=ADVERSARY, balanced=True)
     return config(corpus, phase(6), second, checkpoint_minutes=checkpoint_minutes)
+
+
+def copied(module: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in module.state_dict().items()}
+
+
+def changed(before: dict[str, Tensor], module: nn.Module) -> set[str]:
+    """Names of what is no longer `copied` bit for bit."""
+    return {name for name, tensor in module.state_dict().items() if not torch.equal(tensor, before[name])}
 
 
 def assert_same(run: Path, other: Path) -> None:

@@ -3,7 +3,6 @@
 import dataclasses
 import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,35 +14,15 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 
 from kvant.checkpoint import load_codec
-from kvant.codec import Codec
-from kvant.codecs import frame
 from kvant.data import Batch, Segments
 from kvant.errors import ModelError, UsageError
 from kvant.model_file import read_model_file
 from kvant.training import loop
-from kvant.training.config import LossWeights, OptimConfig
 from kvant.training.objective import Objective
-from kvant.training.optimizers import codec_optimizer
 from kvant.training.run_state import append_record
-from tests.speech import speech
 from tests.torch import small_run
-from tests.wide_awake import wake_codec
 
 SIGNAL_LOSSES = ("mel", "loudness", "disturbance", "log_magnitude", "complex_stft")
-
-
-@pytest.fixture(autouse=True)
-def as_before() -> Iterator[None]:
-    """Training sets the number of threads and how denormals are treated, for the process."""
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-    torch.set_flush_denormal(False)
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_run.write_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +61,7 @@ class TestRun:
         recorded = json.loads((finished / "config.json").read_text())
         assert recorded == json.loads(json.dumps(dataclasses.asdict(small_run.config(corpus))))
 
-    def test_tensorboard_has_sounds_pictures_usage_and_curves(self, finished: Path) -> None:
+    def test_tensorboard_has_sounds_pictures_usage_and_curves(self, corpus: Path, finished: Path) -> None:
         """The decoded sounds are heard as they are: those of the averaged codec, in 16 bits."""
         board = EventAccumulator(str(finished / "tensorboard"), {"audio": 0, "images": 0, "histograms": 0}).Reload()
         tags = board.Tags()
@@ -98,7 +77,7 @@ class TestRun:
         assert shown == [(record["step"], pytest.approx(record["mel@3"], rel=1e-6)) for record in records]
         (recording,) = board.Audio("audio/recording")
         samples, rate = soundfile.read(io.BytesIO(recording.encoded_audio_string), dtype="float32")
-        held_out = Segments(finished.parent / "corpus0" / "dev", 24000, 0.25, seed=0).batch(0, 16).wav[:4]
+        held_out = Segments(corpus / "dev", 24000, 0.25, seed=0).batch(0, 16).wav[:4]
         assert rate == 24000
         torch.testing.assert_close(torch.from_numpy(samples), held_out.flatten(), rtol=0, atol=2 / 32768)
         assert {event.step for event in board.Images("spectrogram/3_levels")} == {10, 20}
@@ -169,49 +148,3 @@ class TestDamage:
         wider = dataclasses.replace(small_run.CODEC, latent_dim=16)
         with pytest.raises(ModelError, match=r"state\.safetensors: .*delete it"):
             loop.train(dataclasses.replace(small_run.config(corpus), codec=wider), tmp_path, resume=True)
-
-
-@pytest.fixture(scope="module")
-def codec() -> Codec:
-    torch.manual_seed(0)
-    return wake_codec(frame.build(small_run.CODEC), seconds=4)
-
-
-class TestObjective:
-    def test_each_loss_is_weighted_by_its_name(self, codec: Codec) -> None:
-        weights = LossWeights(mel=2, loudness=3, disturbance=13, log_magnitude=11, complex_stft=5, commitment=7)
-        batch = Batch(speech(0.25, batch=2), torch.tensor([12000.0, 8000.0]))
-        objective = Objective(weights, 24000)
-        losses = objective(codec(batch.wav, 2), batch)
-        assert losses.keys() == {*SIGNAL_LOSSES, "commitment"}
-        for name, loss in objective.weighted(losses).items():
-            torch.testing.assert_close(loss, getattr(weights, name) * losses[name])
-
-    def test_noise_above_a_recordings_band_costs_nothing(self, codec: Codec) -> None:
-        """The reference may hold anything above its bandwidth: the losses of the waveform do not see it."""
-        wav = speech(0.25)
-        above = torch.zeros(1, 1, wav.shape[-1] // 2 + 1)
-        above[..., 4000 * wav.shape[-1] // 24000 + 1 :] = 30
-        hiss = torch.fft.irfft(above * torch.exp(1j * torch.linspace(0, 999, above.shape[-1])), n=wav.shape[-1])
-        objective, reconstruction = Objective(LossWeights(), 24000), codec(wav, 2)
-        losses = [objective(reconstruction, Batch(x, torch.tensor([4000.0]))) for x in (wav, wav + hiss)]
-        assert hiss.abs().max() > 0.1
-        for name, loss in losses[0].items():
-            torch.testing.assert_close(losses[1][name], loss, rtol=1e-4, atol=1e-6)
-
-
-def test_the_optimizer_holds_every_parameter_once_with_the_rates_of_its_config() -> None:
-    optim = OptimConfig(transform_scale=0.1, encoder_scale=0.3, weight_decay=0.01)
-    codec = frame.build(small_run.CODEC)
-    groups = codec_optimizer(codec, optim).param_groups
-    rates = {id(p): group["peak"] / optim.learning_rate for group in groups for p in group["params"]}
-    settings = {id(p): (rates[id(p)], group["weight_decay"]) for group in groups for p in group["params"]}
-    named = dict(codec.named_parameters())
-    assert sorted(settings) == sorted(map(id, named.values()))
-    assert sum(len(group["params"]) for group in groups) == len(named)
-    found = {name: settings[id(parameter)] for name, parameter in named.items()}
-    assert found["encoder.klt.basis"] == found["decoder.klt.mean"] == (pytest.approx(0.1), 0)
-    assert found["encoder.enter.weight"] == (0.3, 0.01)
-    assert found["encoder.enter.bias"] == (0.3, 0)
-    assert found["decoder.leave.weight"] == (1, 0.01)
-    assert found["decoder.norm.weight"] == (1, 0)

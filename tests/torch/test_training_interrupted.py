@@ -1,7 +1,6 @@
 """Runs that are killed, or whose disk fills up, end as if nothing had happened."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,7 @@ from tests.torch.worker import Trouble
 
 
 @pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_run.write_corpus(tmp_path_factory.mktemp("corpus"))
-
-
-@pytest.fixture(scope="module")
-def finished(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def finished(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an uninterrupted run of two phases."""
     run = tmp_path_factory.mktemp("finished") / "run"
     worker.finish(worker.start(small_run.two_phases(corpus), run), run)

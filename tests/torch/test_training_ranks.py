@@ -26,14 +26,14 @@ def config(corpus: Path) -> TrainingConfig:
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `alone`, and `first` and `second` of two processes, each with what it has learnt beside it.
 
     The two are interrupted between the phases. Each has a folder of its own, to see who writes; the state that both
     resume from is put into the second's.
     """
     folder = tmp_path_factory.mktemp("ranks")
-    chosen = config(small_run.write_corpus(folder / "corpus"))
+    chosen = config(corpus)
     train_together(dataclasses.replace(chosen, phases=chosen.phases[:1]), folder)
     assert list((folder / "second").iterdir()) == []
     shutil.copy(folder / "first" / "state.safetensors", folder / "second" / "state.safetensors")
