@@ -25,7 +25,7 @@ bench: $(VENV)/.core
 table: $(VENV)/.eval
 	$(VENV)/bin/kvant data fetch voices --force --cache corpus/packages --output corpus/voices-24k
 	$(VENV)/bin/kvant train recipes/voice_24khz.py corpus=corpus/voices-24k \
-		phases.0.steps=0 phases.1.steps=0 --output runs/closed-form
+		phases.0.steps=0 --output runs/closed-form
 	$(VENV)/bin/kvant export --force runs/closed-form/start/model.safetensors
 	$(VENV)/bin/kvant eval Kvant=kvant-voice-24k 'its start=runs/closed-form/start' --data corpus/voices-24k/test \
 		--clips 24 --beam 1,4 --jobs 2 --force --output runs/table
