@@ -28,7 +28,10 @@ from kvant.quantizers.residual import ResidualQuantizer
 
 @dataclass(frozen=True)
 class Config:
-    """Everything the architecture depends on; JSON-able. The hop is `features.num_bins` samples."""
+    """Everything the architecture depends on; JSON-able. The hop is `features.num_bins` samples.
+
+    own_sign: how the first models of this codec added to a bin; see `FrameDecoder`.
+    """
 
     sample_rate: int = 24000
     latent_dim: int = 64
@@ -37,6 +40,7 @@ class Config:
     features: FeatureConfig = field(default_factory=FeatureConfig)
     encoder: ContextConfig = field(default_factory=ContextConfig)
     decoder: ContextConfig = field(default_factory=ContextConfig)
+    own_sign: bool = False
 
 
 def build(config: Config) -> Codec:
@@ -46,7 +50,7 @@ def build(config: Config) -> Codec:
     return Codec(
         FrameEncoder(config.features, config.encoder, config.latent_dim),
         ResidualQuantizer(codebooks, straight_through, (KMeansInit(), ReviveDeadCodes())),
-        FrameDecoder(config.features, config.decoder, config.latent_dim),
+        FrameDecoder(config.features, config.decoder, config.latent_dim, config.own_sign),
         sample_rate=config.sample_rate,
         hop_length=hop_length,
         pre_skip=hop_length,

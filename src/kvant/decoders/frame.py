@@ -26,12 +26,16 @@ class FrameDecoder(Causal):
 
         spectrum = X exp(g) + n (E r + NOISE_FILL m exp(h)).
 
-    What the network adds to a bin has the sign of the carrier. With one of its own it would be the same in frame after
-    frame, since losses of magnitudes do not ask for one: lines at every multiple of the frame rate, a buzz.
+    What the network adds to a bin has the sign of the carrier. With one of its own it is the same in frame after frame,
+    since losses of magnitudes do not ask for one: lines at every multiple of the frame rate, a buzz. `own_sign` decodes
+    models that were trained so, with X exp(g) + E r + n NOISE_FILL m exp(h).
     """
 
-    def __init__(self, features: FeatureConfig, context: ContextConfig, latent_dim: int) -> None:
+    def __init__(
+        self, features: FeatureConfig, context: ContextConfig, latent_dim: int, own_sign: bool = False
+    ) -> None:
         super().__init__()
+        self.own_sign = own_sign
         self.klt = InverseKLT(features.num_features, latent_dim)
         self.features = SpectralFeatures(features)
         self.noise = NoiseCarrier(features.num_bins)
@@ -58,7 +62,8 @@ class FrameDecoder(Causal):
         coded = coefficients * torch.exp(gain.clamp(max=3))
         filling = NOISE_FILL * missing * self.features.bands.spread(torch.exp(noise_gain.clamp(max=3)))
         uncoded = (0, filling.shape[-1] - gain.shape[-1])
-        filling = filling + envelope * F.pad(amplitude, uncoded)
-        spectrum = F.pad(coded, uncoded) + filling * noise.transpose(1, 2)
+        added = envelope * F.pad(amplitude, uncoded)
+        signs = noise.transpose(1, 2)
+        spectrum = F.pad(coded, uncoded) + filling * signs + (added if self.own_sign else added * signs)
         wav, synthesis_state = self.synthesis.step(spectrum.transpose(1, 2), synthesis_state)
         return wav, (noise_state, enter_state, context_state, synthesis_state)
