@@ -36,6 +36,7 @@ table: $(VENV)/.eval
 figure: $(VENV)/.core
 	$(VENV)/bin/kvant demo --force --output demo
 	cp demo/spectrograms.png docs/spectrograms.png
+	$(VENV)/bin/python recipes/training_curves.py docs/training-run/history.jsonl docs/training-run/curves.png
 
 $(VENV)/.core: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Kvant needs Python 3.11 or newer") if sys.version_info < (3, 11) else None'
