@@ -1,5 +1,6 @@
 """Runs that are broken on purpose, one thing at a time: the doctor names it, and finds nothing in healthy ones."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -122,8 +123,8 @@ def test_a_discriminator_that_does_not_learn(sabotage: Sabotage) -> None:
 
 def test_a_discriminator_that_wins(sabotage: Sabotage) -> None:
     """Against a codec that hardly moves."""
-    symptoms = sabotage.train(phase(45, 1e-6, AdversaryConfig(learning_rate=7e-4)))
+    symptoms = sabotage.train(phase(70, 1e-6, AdversaryConfig(learning_rate=1e-3)))
     (found,) = [symptom for symptom in symptoms if symptom.name == "discriminator too strong"]
     assert found.where == "discriminator discriminator"
-    assert "right 100% of the time" in found.sentence
+    assert re.search(r"right (9\d|100)% of the time", found.sentence)
     assert not places(symptoms, "discriminator starved")

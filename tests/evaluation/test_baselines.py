@@ -109,6 +109,7 @@ def test_baselines_are_named_with_their_rates():
     ],
 )
 def test_impossible_baselines_are_refused(spec, message):
+    pytest.importorskip("av")
     with pytest.raises(UsageError, match=message):
         comparisons([spec])
 

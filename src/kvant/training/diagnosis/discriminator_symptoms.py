@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from kvant.training.diagnosis.records import Record, names, series, smooth, standing
 from kvant.training.diagnosis.symptom import Finding, Rule
 
-SURE, GUESSING, SCHOOLING = 0.97, 0.55, 200
+SURE, GUESSING, SCHOOLING = 0.9, 0.55, 200
 
 
 def _players(records: Sequence[Record]) -> list[str]:
@@ -29,8 +29,9 @@ def find_too_strong(records: Sequence[Record]) -> Iterator[Finding]:
 TOO_STRONG = Rule(
     "discriminator too strong",
     "A discriminator tells all decoded audio from real, and the codec does not gain on it.",
-    "while both learn, accuracy stays between some 60 and 95 %. Above 97 % in five medians of three records, with "
-    "scores of decoded audio no higher than at their beginning, the codec has nothing left to learn from it.",
+    "while both learn, accuracy stays between some 60 and 85 %. In a run where it rose from 86 to 98 % the decoder's "
+    "log-mel distance grew by half and a fifth of its bands fell away, within 700 steps. Above 90 % in five medians of "
+    "three records, with scores of decoded audio no higher than at their beginning, the codec learns nothing good.",
     (
         "lower the discriminator's learning rate, or train it every second step",
         "raise the weight of the adversarial loss",
