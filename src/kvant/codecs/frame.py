@@ -5,7 +5,7 @@ Encoder     lapped transform -> compressed MDCT bins and band levels -> KLT to 6
             + causal ConvNeXt over compressed spectra, starting at zero
 Quantizer   8 residual levels x 1024 vectors of 64 dimensions: 0.75 kbit/s a level, 0.75 / 1.5 / 3 / 6 with 1, 2, 4, 8
 Decoder     KLT transposed -> coefficients and band levels -> noise filling -> inverse lapped transform
-            x log gains + refinement by a causal ConvNeXt over latents, starting at zero
+            x log gains + amounts added by a causal ConvNeXt over latents, starting at zero
 Cost        under 700 MFLOPS, under 300 of them to decode: within the LRAC 2025 challenge, track 1
 
 With the networks still at zero this is a complete codec, solved in closed form (`training.closed_form`); training

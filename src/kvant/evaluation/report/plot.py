@@ -50,9 +50,9 @@ def _curves(axis: Any, results: Results, scale: Scale, dark: bool) -> None:
     own, others = COLOURS[dark]
     rates = []
     for place, (name, rows) in enumerate(families.items()):
-        codec = name in results.about["codecs"]
+        codec = _is_codec(name, results)
         palette = own if codec else others
-        rank = [each for each in families if (each in results.about["codecs"]) == codec].index(name)
+        rank = [each for each in families if _is_codec(each, results) == codec].index(name)
         rows = [row for row in sorted(rows, key=lambda row: row.bitrate) if row.scores[scale.name].values]
         x = [row.bitrate / 1000 for row in rows]
         intervals = [row.scores[scale.name] for row in rows]
@@ -72,6 +72,11 @@ def _curves(axis: Any, results: Results, scale: Scale, dark: bool) -> None:
         )
         rates += x
     _rate_axis(axis, rates)
+
+
+def _is_codec(family: str, results: Results) -> bool:
+    """Whether it is one of those examined, with a beam or without, and no conventional codec beside them."""
+    return family.partition(" (beam ")[0] in results.about["codecs"]
 
 
 def _rate_axis(axis: Any, rates: list[float]) -> None:
