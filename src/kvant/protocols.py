@@ -96,3 +96,12 @@ class Remedy(Protocol):
     """
 
     def __call__(self, codebook: Any, latents: Tensor) -> None: ...
+
+
+class Penalty(Protocol):
+    """Named losses that a codebook asks for of the latents [n, d] that reached it, attached to the encoder.
+
+    Scalars by name, unweighted, in training only; of items that do not use the level, the latents come detached.
+    """
+
+    def __call__(self, codebook: Any, latents: Tensor) -> dict[str, Tensor]: ...

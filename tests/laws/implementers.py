@@ -37,7 +37,7 @@ from kvant.losses import (
     SISDRLoss,
     WaveformLoss,
 )
-from kvant.protocols import Codebook, Discriminator, GradientEstimator, Quantizer, Remedy
+from kvant.protocols import Codebook, Discriminator, GradientEstimator, Penalty, Quantizer, Remedy
 from kvant.quantizers import EMACodebook, LearnedCodebook, ResidualQuantizer, VectorQuantizer
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
 from kvant.streaming import Causal, Chain, Pointwise, Residual
@@ -75,11 +75,13 @@ CODEBOOKS: dict[type, Callable[[int, int], Codebook]] = {
     LearnedCodebook: LearnedCodebook,
 }
 
-QUANTIZERS: dict[type, Callable[[Callable[[], Codebook], GradientEstimator, tuple[Remedy, ...]], Quantizer]] = {
-    ResidualQuantizer: lambda book, gradient, remedies: ResidualQuantizer(
-        [book() for _ in range(4)], gradient, remedies
-    ),
-    VectorQuantizer: lambda book, gradient, remedies: VectorQuantizer(book(), gradient, remedies),
+BuildQuantizer = Callable[
+    [Callable[[], Codebook], GradientEstimator, tuple[Remedy, ...], tuple[Penalty, ...]], Quantizer
+]
+
+QUANTIZERS: dict[type, BuildQuantizer] = {
+    ResidualQuantizer: lambda book, *parts: ResidualQuantizer([book() for _ in range(4)], *parts),
+    VectorQuantizer: lambda book, *parts: VectorQuantizer(book(), *parts),
 }
 
 REMEDIES: dict[type, Callable[[], Remedy]] = {

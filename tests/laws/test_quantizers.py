@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from kvant.protocols import GradientEstimator, Quantizer, Remedy
+from kvant.errors import UsageError
+from kvant.protocols import Codebook, GradientEstimator, Penalty, Quantizer, Remedy
 from kvant.quantizers import CODEBOOKS, ResidualQuantizer
 from kvant.quantizers import QUANTIZERS as LISTED
 from kvant.quantizers.gradients import GRADIENTS, straight_through
@@ -18,11 +19,15 @@ every_gradient = pytest.mark.parametrize("gradient", GRADIENTS, ids=lambda g: g.
 
 
 def built(
-    kind: type, codebook: type, gradient: GradientEstimator = straight_through, remedies: tuple[Remedy, ...] = ()
+    kind: type,
+    codebook: type,
+    gradient: GradientEstimator = straight_through,
+    remedies: tuple[Remedy, ...] = (),
+    penalties: tuple[Penalty, ...] = (),
 ) -> nn.Module:
     """A quantizer with random vectors, each level half the size of the one before."""
     torch.manual_seed(0)
-    quantizer = QUANTIZERS[kind](lambda: CODEBOOK_BUILDERS[codebook](SIZE, DIM), gradient, remedies)
+    quantizer = QUANTIZERS[kind](lambda: CODEBOOK_BUILDERS[codebook](SIZE, DIM), gradient, remedies, penalties)
     for level, book in enumerate(codebooks_of(quantizer)):
         book.replace(torch.ones(SIZE, dtype=torch.bool), torch.randn(SIZE, DIM) * 0.5**level)
     return quantizer
@@ -63,6 +68,17 @@ class TestOneAnswer:
         for k in range(1, codes.shape[1] + 1):
             assert torch.equal(quantizer.encode(latents, k), codes[:, :k])
             torch.testing.assert_close(quantizer.decode(codes[:, :k]), quantizer(latents, k).latents)
+
+    def test_an_encoder_learns_through_a_quantizer_in_evaluation(
+        self, kind: type, codebook: type, gradient: GradientEstimator
+    ) -> None:
+        """The value is then that of decoding, to the bit."""
+        quantizer = built(kind, codebook, gradient).eval()
+        latents = latents_of().requires_grad_()
+        result = quantizer(latents, 1)
+        assert torch.equal(result.latents, quantizer.decode(result.codes))
+        (result.latents * latents_of(2)).sum().backward()
+        assert (latents.grad.abs().amax(dim=1) > 0).all()
 
     def test_codes_are_in_their_codebooks_and_decoding_is_idempotent(
         self, kind: type, codebook: type, gradient: GradientEstimator
@@ -155,7 +171,7 @@ def test_levels_may_have_codebooks_of_different_sizes(codebook: type) -> None:
 class TestMask:
     """num_codebooks [B] (level dropout): a level that an item does not use asks nothing of it, but learns from it."""
 
-    DEPTHS = torch.tensor([1, 2, 4, 1, 3])
+    DEPTHS = torch.tensor([1, 2, 4, 0, 3])
 
     def test_statistics_are_those_of_full_depth(self, kind: type, codebook: type) -> None:
         masked, whole = built(kind, codebook).train(), built(kind, codebook).train()
@@ -202,6 +218,55 @@ class TestMask:
         latents, depths = latents_of(), self.DEPTHS.clamp(max=len(quantizer.codebook_sizes))
         result = quantizer(latents, depths)
         for item, depth in enumerate(depths.tolist()):
-            alone = quantizer(latents[item : item + 1], depth).latents
+            one = latents[item : item + 1]
+            alone = quantizer(one, depth).latents if depth else torch.zeros_like(one)
             torch.testing.assert_close(result.latents[item : item + 1], alone)
         assert torch.equal(result.codes, quantizer.encode(latents))
+
+    def test_an_item_of_depth_0_gets_no_gradient(self, kind: type, codebook: type) -> None:
+        quantizer = built(kind, codebook).train()
+        latents = latents_of().requires_grad_()
+        result = quantizer(latents, self.DEPTHS.clamp(max=len(quantizer.codebook_sizes)))
+        (result.latents.sum() + result.losses["commitment"]).backward()
+        idle = self.DEPTHS == 0
+        assert not latents.grad[idle].any()
+        assert (latents.grad[~idle].abs().amax(dim=1) > 0).all()
+
+
+def mean_square(_: Codebook, latents: Tensor) -> dict[str, Tensor]:
+    """A penalty that asks for small latents."""
+    return {"mean_square": latents.square().mean()}
+
+
+@every_quantizer
+@every_codebook
+class TestPenalties:
+    """Named losses of what reaches each level, mean over levels, in training, asked of the items that use it."""
+
+    def test_they_join_the_losses_in_training_only(self, kind: type, codebook: type) -> None:
+        quantizer = built(kind, codebook, penalties=(mean_square,))
+        levels = len(quantizer.codebook_sizes)
+        latents, depths = latents_of().requires_grad_(), TestMask.DEPTHS.clamp(max=levels)
+        codes = quantizer.eval().encode(latents)
+        assert "mean_square" not in quantizer(latents).losses
+        penalty = quantizer.train()(latents, depths).losses["mean_square"]
+        slope = torch.autograd.grad(penalty, latents)[0]
+        expected, expected_slope = torch.zeros(()), torch.zeros_like(latents)
+        reference = built(kind, codebook).eval()
+        for level in range(levels):
+            residual = latents - (reference.decode(codes[:, :level]) if level else 0)
+            expected = expected + residual.square().mean() / levels
+            users = (depths > level)[:, None, None]
+            expected_slope = expected_slope + users * 2 * residual / latents.numel() / levels
+        torch.testing.assert_close(penalty, expected)
+        torch.testing.assert_close(slope, expected_slope, rtol=1e-5, atol=1e-8)
+
+
+@every_quantizer
+@every_codebook
+@pytest.mark.parametrize("asked", [0, -1, 9])
+def test_levels_that_are_not_there_are_refused(kind: type, codebook: type, asked: int) -> None:
+    quantizer = built(kind, codebook)
+    for use in (quantizer, quantizer.encode):
+        with pytest.raises(UsageError, match=f"num_codebooks={asked}"):
+            use(latents_of(), asked)

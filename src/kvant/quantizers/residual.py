@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from kvant.errors import UsageError
-from kvant.protocols import GradientEstimator, Quantized, Remedy
+from kvant.protocols import GradientEstimator, Penalty, Quantized, Remedy
 from kvant.quantizers.beam import beam_search
 from kvant.quantizers.codebook import TrackedCodebook
+from kvant.quantizers.depth import depths_of, levels_of, used
+from kvant.quantizers.estimated import estimated
 from kvant.quantizers.gradients import rotation_trick
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
 from kvant.quantizers.vector import quantize_level
@@ -27,37 +29,39 @@ class ResidualQuantizer(nn.Module):
         codebooks: Sequence[TrackedCodebook],
         gradient: GradientEstimator = rotation_trick,
         remedies: Sequence[Remedy] = (KMeansInit(), ReviveDeadCodes()),
+        penalties: Sequence[Penalty] = (),
     ) -> None:
         super().__init__()
         self.codebooks: Sequence[TrackedCodebook] = nn.ModuleList(codebooks)  # type: ignore[assignment]
         self.gradient = gradient
         self.remedies = tuple(remedies)
+        self.penalties = tuple(penalties)
         self.codebook_sizes = tuple(codebook.size for codebook in codebooks)
 
     def forward(self, latents: Tensor, num_codebooks: int | Tensor | None = None) -> Quantized:
-        """Quantize with gradient. `num_codebooks`: levels to use, for all items or int64 [B] (level dropout).
+        """Quantize with gradient. num_codebooks: levels to use, 1..K for all, or int64 [B] of 0..K (level dropout).
 
         Levels an item does not use get no commitment from it and do not enter its latents; their codebooks learn
         from it all the same, and their codes are returned. With an int, only so many levels are computed and returned.
+        The latents of an item of depth 0 are zero, without gradient.
         """
-        levels = len(self.codebooks) if num_codebooks is None else num_codebooks
-        depth = torch.as_tensor(levels, device=latents.device).expand(len(latents))
-        computed = len(self.codebooks) if isinstance(levels, Tensor) else levels
+        depths, computed = depths_of(num_codebooks, latents, len(self.codebooks))
         frames = latents.transpose(1, 2)
         residual, quantized = frames, torch.zeros_like(frames)
         codes: list[Tensor] = []
         losses: dict[str, Tensor] = {}
         for level, codebook in enumerate(self.codebooks[:computed]):
-            active = depth > level
+            active = depths > level
             vectors, level_codes, level_losses = quantize_level(
-                codebook, self.remedies, residual, active, self.training
+                codebook, self.remedies, self.penalties, residual, active, self.training
             )
             quantized = quantized + torch.where(active[:, None, None], vectors, 0)
             residual = residual - vectors.detach()
             codes.append(level_codes)
             for name, loss in level_losses.items():
                 losses[name] = losses.get(name, 0) + loss / len(self.codebooks)
-        return Quantized(self.gradient(frames, quantized).transpose(1, 2), torch.stack(codes, dim=1), losses)
+        quantized = used(depths, estimated(self.gradient, frames, quantized, self.training))
+        return Quantized(quantized.transpose(1, 2), torch.stack(codes, dim=1), losses)
 
     def encode(self, latents: Tensor, num_codebooks: int | None = None, beam: int = 1) -> Tensor:
         """Codes int64 [B, K, T] of latents [B, D, T], for the first `num_codebooks` levels (default all).
@@ -68,7 +72,7 @@ class ResidualQuantizer(nn.Module):
             return self.search(latents, num_codebooks, beam)
         residual = latents.transpose(1, 2)
         codes = []
-        for codebook in self.codebooks[:num_codebooks]:
+        for codebook in self.codebooks[: levels_of(num_codebooks, len(self.codebooks))]:
             level_codes = codebook.search(residual.reshape(-1, residual.shape[-1])).reshape(residual.shape[:-1])
             residual = residual - codebook.lookup(level_codes)
             codes.append(level_codes)
@@ -83,7 +87,8 @@ class ResidualQuantizer(nn.Module):
         if beam < 1:
             raise UsageError(f"beam {beam}: must be at least 1")
         batch, dim, frames = latents.shape
-        vectors = [codebook.vectors.detach() for codebook in self.codebooks[:num_codebooks]]
+        levels = levels_of(num_codebooks, len(self.codebooks))
+        vectors = [codebook.vectors.detach() for codebook in self.codebooks[:levels]]
         codes = beam_search(latents.transpose(1, 2).reshape(-1, dim), vectors, beam)
         return codes.reshape(batch, frames, len(vectors)).transpose(1, 2)
 

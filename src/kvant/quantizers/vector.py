@@ -5,14 +5,21 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from kvant.protocols import GradientEstimator, Quantized, Remedy
+from kvant.protocols import GradientEstimator, Penalty, Quantized, Remedy
 from kvant.quantizers.codebook import TrackedCodebook
+from kvant.quantizers.depth import depths_of, levels_of, used
+from kvant.quantizers.estimated import estimated
 from kvant.quantizers.gradients import rotation_trick
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
 
 
 def quantize_level(
-    codebook: TrackedCodebook, remedies: Sequence[Remedy], latents: Tensor, active: Tensor, training: bool
+    codebook: TrackedCodebook,
+    remedies: Sequence[Remedy],
+    penalties: Sequence[Penalty],
+    latents: Tensor,
+    active: Tensor,
+    training: bool,
 ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     """One codebook's part of a forward pass: (vectors [B, T, d], codes [B, T], losses).
 
@@ -31,6 +38,9 @@ def quantize_level(
     error = (latents - vectors.detach()).square().mean(dim=(1, 2))
     losses["commitment"] = torch.where(active, error, 0).mean()
     if training:
+        for penalty in penalties:
+            asked = torch.where(active[:, None, None], latents, latents.detach())
+            losses |= penalty(codebook, asked.reshape(rows.shape))
         codebook.update(rows, codes.reshape(-1))
     return vectors, codes, losses
 
@@ -43,22 +53,31 @@ class VectorQuantizer(nn.Module):
         codebook: TrackedCodebook,
         gradient: GradientEstimator = rotation_trick,
         remedies: Sequence[Remedy] = (KMeansInit(), ReviveDeadCodes()),
+        penalties: Sequence[Penalty] = (),
     ) -> None:
         super().__init__()
         self.codebook = codebook
         self.gradient = gradient
         self.remedies = tuple(remedies)
+        self.penalties = tuple(penalties)
         self.codebook_sizes = (codebook.size,)
 
     def forward(self, latents: Tensor, num_codebooks: int | Tensor | None = None) -> Quantized:
-        """Quantize with gradient; in training mode, remedies act and statistics move. `num_codebooks` can only be 1."""
+        """Quantize with gradient; in training mode, remedies act and statistics move.
+
+        num_codebooks: 1, or int64 [B] of 0 and 1; the latents of an item with 0 are zero, and it has no commitment.
+        """
         frames = latents.transpose(1, 2)
-        active = torch.ones(len(frames), dtype=torch.bool, device=frames.device)
-        vectors, codes, losses = quantize_level(self.codebook, self.remedies, frames, active, self.training)
-        return Quantized(self.gradient(frames, vectors).transpose(1, 2), codes[:, None], losses)
+        depths, _ = depths_of(num_codebooks, latents, 1)
+        vectors, codes, losses = quantize_level(
+            self.codebook, self.remedies, self.penalties, frames, depths > 0, self.training
+        )
+        quantized = used(depths, estimated(self.gradient, frames, vectors, self.training))
+        return Quantized(quantized.transpose(1, 2), codes[:, None], losses)
 
     def encode(self, latents: Tensor, num_codebooks: int | None = None) -> Tensor:
-        """Codes int64 [B, 1, T] of latents [B, D, T]."""
+        """Codes int64 [B, 1, T] of latents [B, D, T]. UsageError: `num_codebooks` other than 1."""
+        levels_of(num_codebooks, 1)
         frames = latents.transpose(1, 2)
         return self.codebook.search(frames.reshape(-1, frames.shape[-1])).reshape(frames.shape[:-1])[:, None]
 
