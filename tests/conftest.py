@@ -7,6 +7,7 @@ import pytest
 
 if find_spec("torch") is None:
     collect_ignore = [
+        "lab",
         "laws",
         "equations",
         "torch",

@@ -24,7 +24,8 @@ TIERS = (
     ("export",),
     ("discriminators", "losses", "data"),
     ("training", "evaluation"),
-    ("lab", "cli"),
+    ("lab",),
+    ("cli",),
 )
 """Each part may import the light ones and those of the tiers before its own: none of its siblings."""
 

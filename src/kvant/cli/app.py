@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import kvant
-from kvant.cli import data, failures
+from kvant.cli import data, failures, lab
 from kvant.cli.decode import decode
 from kvant.cli.demo import demo
 from kvant.cli.doctor import doctor
@@ -52,11 +52,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="`kvant VERB --help` describes a verb. `-` is standard input or output, `--` ends the options. "
     "Exit codes: 0 fine, 1 damage found, 2 wrong use or unusable audio, 3 model missing or another, "
-    "4 an evaluation that measures wrongly, by its own check.",
+    "4 an evaluation that measures wrongly, by its own check, or an experiment whose check does not hold.",
 )
 for _verb in _VERBS:
     app.command()(failures.reported(_verb))
 app.add_typer(data.app, name="data")
+app.add_typer(lab.app, name="lab")
 
 
 def _print_version(asked: bool) -> None:
