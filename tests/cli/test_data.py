@@ -96,7 +96,7 @@ def test_fetch_lists_what_there_is(run: Callable[..., Outcome]) -> None:
         (["scan", "DIR", "-o", "DIR"], "is a folder; name a file in it"),
         (["prepare", "nothing.jsonl", "OUT"], "nothing.jsonl: cannot be read"),
         (["prepare", "nothing.jsonl", "OUT", "--dev-speakers", "2"], "--dev-speakers 2: a share is from 0 to below 1"),
-        (["fetch", "music"], "music: no such corpus; kvant data fetch lists them"),
+        (["fetch", "noises"], "noises: no such corpus; kvant data fetch lists them"),
         (["fetch", "voices"], "name the folder to write to: -o OUT"),
     ],
 )

@@ -10,6 +10,7 @@ import pytest
 
 from kvant.data import debian, voice_corpus
 from kvant.data.levelling import Clip
+from kvant.data.music_sources import MUSIC
 from kvant.data.voice_sources import LICENCES, Source, sources
 from kvant.errors import UsageError
 from tests.data.conftest import noise, save
@@ -47,7 +48,7 @@ def test_the_corpus_from_packages_in_the_cache(cache: Path, tmp_path: Path, monk
     """Nothing is fetched; bandwidths are those of a speaker in a package; a manifest names archives and licences."""
     pytest.importorskip("av")
     monkeypatch.setattr(debian.shutil, "which", lambda name: None)
-    voice_corpus.make_voices(cache, tmp_path / "out", lambda name, number: None)
+    voice_corpus.make_corpus(cache, tmp_path / "out", lambda name, number: None)
     rows = {
         split: [json.loads(line) for line in (tmp_path / "out" / split / "clips.jsonl").read_text().splitlines()]
         for split in ("train", "dev", "test")
@@ -66,7 +67,36 @@ def test_the_corpus_from_packages_in_the_cache(cache: Path, tmp_path: Path, monk
     assert len(audio) == manifest["samples"] == sum(row["length"] for row in rows["train"])
     monkeypatch.setattr(voice_corpus, "fetch_packages", None)
     with pytest.raises(UsageError, match="exists already; use -f"):
-        voice_corpus.make_voices(cache, tmp_path / "out", lambda name, number: None)
+        voice_corpus.make_corpus(cache, tmp_path / "out", lambda name, number: None)
+
+
+def test_music_hears_other_tracks_in_dev_and_other_composers_in_test(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    cache = tmp_path / "cache"
+    for package in MUSIC.licences:
+        (cache / package).mkdir(parents=True)
+        (cache / f"{package}_1.0_all.deb").write_bytes(package.encode())
+    for seed, (name, top) in enumerate((("Hv2", 9000), ("Infinite", 7000), ("music008", 5000))):
+        track = cache / f"colobot-common-sounds/usr/share/games/colobot/music/{name}.ogg"
+        save(track, noise(0.5, top, 44100, seed=seed), 44100, "VORBIS")
+    waiting = cache / "asterisk-moh-opsound-g722/usr/share/asterisk/moh/track.g722"
+    waiting.parent.mkdir(parents=True)
+    waiting.write_bytes(np.random.default_rng(0).integers(0, 256, 8000, np.uint8).tobytes())
+    voice_corpus.make_corpus(cache, tmp_path / "out", lambda name, number: None, recipe=MUSIC)
+    heard = {}
+    for split in ("train", "dev", "test"):
+        lines = (tmp_path / "out" / split / "clips.jsonl").read_text().splitlines()
+        heard[split] = {row["speaker"]: row["bandwidth_hz"] for row in map(json.loads, lines)}
+    assert {split: set(tracks) for split, tracks in heard.items()} == {
+        "train": {"Infinite", "music008"},
+        "dev": {"Hv2"},
+        "test": {"track"},
+    }
+    assert abs(heard["train"]["Infinite"] - 7000) <= 500
+    assert abs(heard["train"]["music008"] - 5000) <= 500
+    manifest = json.loads((tmp_path / "out" / "test" / "manifest.json").read_text())
+    source = manifest["sources"]["asterisk-moh-opsound-g722"]
+    assert source["licence"] == MUSIC.licences["asterisk-moh-opsound-g722"]
 
 
 def test_of_copies_the_first_gives_the_labels_and_the_last_the_place() -> None:

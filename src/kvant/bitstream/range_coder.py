@@ -11,6 +11,7 @@ Any number within the last interval names the message. Encoder and decoder are e
 computes with anything but integers; what predicts the frequencies has to be so, too.
 """
 
+import itertools
 from bisect import bisect_right
 from collections.abc import Sequence
 
@@ -52,7 +53,7 @@ def frequencies(weights: np.ndarray) -> np.ndarray:
 def cumulative(table: np.ndarray) -> list[int]:
     """[V + 1] from 0 to 2^16: where each symbol of frequencies [V] starts. UsageError: no such frequencies."""
     starts = [0, *np.cumsum(table, dtype=np.int64).tolist()]
-    if starts[-1] != TOTAL or any(low >= high for low, high in zip(starts, starts[1:])):
+    if starts[-1] != TOTAL or any(low >= high for low, high in itertools.pairwise(starts)):
         raise UsageError(f"frequencies must be at least 1 and add up to {TOTAL}; make them with frequencies()")
     return starts
 

@@ -137,20 +137,23 @@ def fetch(
     """Fetch open recordings and prepare them.
 
     Without a name, lists what there is. Needs apt-get and dpkg, as on Debian and Ubuntu, unless the packages are in the
-    cache already; nothing is installed. Voices need pip install 'kvant[eval]'.
+    cache already; nothing is installed. Both need pip install 'kvant[eval]'.
     """
-    from kvant.data.voice_sources import CONTENTS, LICENCES
+    from kvant.data.music_sources import MUSIC
+    from kvant.data.voice_sources import VOICES
 
+    recipes = {"voices": VOICES, "music": MUSIC}
     if name is None:
-        print(f"voices: {CONTENTS}")
-        for package, licence in LICENCES.items():
-            print(f"  {package:30}{licence}")
+        for corpus, recipe in recipes.items():
+            print(f"{corpus}: {recipe.contents}")
+            for package, licence in recipe.licences.items():
+                print(f"  {package:30}{licence}")
         return
-    if name != "voices":
+    if name not in recipes:
         raise UsageError(f"{name}: no such corpus; kvant data fetch lists them")
     if output is None:
         raise UsageError("name the folder to write to: -o OUT")
-    from kvant.data.voice_corpus import make_voices
+    from kvant.data.voice_corpus import make_corpus
 
     folder = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     with Progress(1) as progress:
@@ -160,7 +163,7 @@ def fetch(
             progress(0)
 
         packages = Path(cache or os.path.join(folder, "kvant", "packages"))
-        lines = make_voices(packages, Path(output), show, workers, force)
+        lines = make_corpus(packages, Path(output), show, workers, force, recipes[name])
     print("\n".join(lines))
 
 

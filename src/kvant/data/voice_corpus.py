@@ -1,13 +1,14 @@
-"""The voice corpus of the shipped model: Debian packages to splits of a corpus at 24 kHz, byte for byte the same.
+"""Corpora of open recordings: Debian packages to splits of a corpus at 24 kHz, byte for byte the same.
 
-No speaker of `test` is heard in `train`. `dev` holds an unseen speaker (Greek) and a seen one (the Russian reader).
+Of voices, no speaker of `test` is heard in `train`; `dev` holds an unseen speaker (Greek) and a seen one (the Russian
+reader). Of music, `dev` and `test` are other tracks.
 Each clip is kept whole. The bandwidth of a clip is that of its speaker in its package: a short word tells
 little.
 """
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from kvant.data.corpus import SplitWriter, check_absent, create_split
 from kvant.data.debian import fetch
 from kvant.data.levelling import RULES, Clip, levelled
 from kvant.data.parallel import ordered_map
-from kvant.data.voice_sources import LICENCES, Source, sources
+from kvant.data.voice_sources import VOICES, Recipe, Source
 from kvant.errors import AudioError, UsageError
 from kvant.extras import import_extra
 
@@ -55,14 +56,16 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
     return np.concatenate([np.zeros(0, np.int16), *blocks]).astype(np.float32) / 32768, 16000
 
 
-def fetch_packages(cache: Path, progress: Callable[[str, int], None]) -> dict[str, dict[str, str]]:
+def fetch_packages(
+    licences: Mapping[str, str], cache: Path, progress: Callable[[str, int], None]
+) -> dict[str, dict[str, str]]:
     """Package -> its licence, archive and sha256, each fetched into `cache` unless it is there."""
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{cache}: cannot be made ({error.strerror}); name another folder with --cache") from error
     packages = {}
-    for number, (package, licence) in enumerate(LICENCES.items()):
+    for number, (package, licence) in enumerate(licences.items()):
         progress(package, number)
         archive = fetch(package, cache)
         with open(archive, "rb") as file:
@@ -71,18 +74,19 @@ def fetch_packages(cache: Path, progress: Callable[[str, int], None]) -> dict[st
     return packages
 
 
-def make_voices(
+def make_corpus(
     cache: Path,
     out: Path,
     progress: Callable[[str, int], None],
     workers: int = 1,
     overwrite: bool = False,
+    recipe: Recipe = VOICES,
 ) -> list[str]:
     """Fetch, decode, trim, level and write `out`/{train,dev,test}; a line a split and source on what was made."""
     if not overwrite:
         check_absent([out / split for split in SPLITS])
-    packages = fetch_packages(cache, progress)
-    found = list(sources(cache))
+    packages = fetch_packages(recipe.licences, cache, progress)
+    found = list(recipe.sources(cache))
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=out) as spool:
         with closing(ordered_map(partial(_clip, cache), [source.path for source in found], workers)) as clips:

@@ -1,7 +1,7 @@
 """What the voice corpus is made of: Debian packages, their licences and speakers, and which split hears whom."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,6 +33,14 @@ class Source(NamedTuple):
     language: str
 
 
+class Recipe(NamedTuple):
+    """A corpus made of Debian packages. licences: of each package. sources: every recording in the unpacked cache."""
+
+    contents: str
+    licences: Mapping[str, str]
+    sources: Callable[[Path], Iterator[Source]]
+
+
 def sources(cache: Path) -> Iterator[Source]:
     """Every recording of the corpus with its split, in a fixed order (package, then path)."""
 
@@ -62,3 +70,6 @@ def sources(cache: Path) -> Iterator[Source]:
         yield Source("train", "klettres-data", path, f"klettres-{language}", language)
     for path in files("gcin-voice", "*.ogg"):
         yield Source("train", "gcin-voice", path, f"gcin-{Path(path).stem}", "zh")
+
+
+VOICES = Recipe(CONTENTS, LICENCES, sources)
