@@ -3,8 +3,12 @@
 Importing this loads no torch: the modules of the experiments are imported when they run.
 """
 
-EXPERIMENTS: dict[str, str] = {}
+EXPERIMENTS: dict[str, str] = {
+    "c4-rate-distortion-toys": "kvant.lab.c4_rate_distortion_toys",
+}
 """Name -> module that sets `EXPERIMENT`, in the order of the report."""
 
-TITLES: dict[str, str] = {}
+TITLES: dict[str, str] = {
+    "c4-rate-distortion-toys": "Rate and distortion of toys",
+}
 """Name -> title, as the experiment itself has it."""
