@@ -62,7 +62,7 @@ class Codebook(Protocol):
     def lookup(self, codes: Tensor) -> Tensor: ...
     def losses(self, latents: Tensor, quantized: Tensor) -> dict[str, Tensor]: ...
     def update(self, latents: Tensor, codes: Tensor) -> None: ...
-    def replace(self, mask: Tensor, vectors: Tensor) -> None: ...
+    def replace(self, mask: Tensor, vectors: Tensor, usage: Tensor | float = 1.0) -> None: ...
 
 
 class Judgement(NamedTuple):
@@ -82,7 +82,13 @@ class Discriminator(Protocol):
 
 
 GradientEstimator = Callable[[Tensor, Tensor], Tensor]
-"""(latents, quantized), both [..., D] -> the value of `quantized` with the gradient of a paper."""
+"""(latents, quantized), both [..., D] -> the value of `quantized` with the gradient of a paper.
+
+`quantized` comes attached to its vectors: an estimator that lets a gradient through to it teaches them from the task.
+"""
+
+Relaxation = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""(logits [n, V], vectors [V, d]) -> (quantized [n, d], codes int64 [n]): a choice of code that has a gradient."""
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(estimate, reference) -> scalar."""
