@@ -10,8 +10,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from kvant.errors import UsageError
+
 MAX_SCORES = 1 << 24
 """Candidates weighed at once: what bounds memory, whatever the length."""
+
+
+def check_beam(beam: int) -> None:
+    """UsageError: a beam below 1."""
+    if beam < 1:
+        raise UsageError(f"beam {beam}: must be at least 1")
 
 
 def beam_search(latents: Tensor, codebooks: Sequence[Tensor], beam: int) -> Tensor:

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from kvant.errors import UsageError
 from kvant.protocols import GradientEstimator, Penalty, Quantized, Remedy
-from kvant.quantizers.beam import beam_search
+from kvant.quantizers.beam import beam_search, check_beam
 from kvant.quantizers.codebook import TrackedCodebook
 from kvant.quantizers.depth import depths_of, levels_of, used
 from kvant.quantizers.estimated import estimated
 from kvant.quantizers.gradients import rotation_trick
+from kvant.quantizers.level_dropout import sample_depths  # noqa: F401
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
+from kvant.quantizers.slots import ABSENT
 from kvant.quantizers.vector import quantize_level
 
 
@@ -84,8 +85,7 @@ class ResidualQuantizer(nn.Module):
         They are chosen for `num_codebooks` levels: with fewer of them, encoding for fewer would have been closer.
         UsageError: a beam below 1.
         """
-        if beam < 1:
-            raise UsageError(f"beam {beam}: must be at least 1")
+        check_beam(beam)
         batch, dim, frames = latents.shape
         levels = levels_of(num_codebooks, len(self.codebooks))
         vectors = [codebook.vectors.detach() for codebook in self.codebooks[:levels]]
@@ -93,15 +93,10 @@ class ResidualQuantizer(nn.Module):
         return codes.reshape(batch, frames, len(vectors)).transpose(1, 2)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Latents [B, D, T] of codes [B, k, T], for any k up to K."""
-        table = torch.cat([codebook.vectors for codebook in self.codebooks])
+        """Latents [B, D, T] of codes [B, k, T], for any k up to K; a code that is ABSENT adds nothing."""
+        vectors = [codebook.vectors for codebook in self.codebooks]
+        table = torch.cat([*vectors, torch.zeros_like(vectors[0][:1])])
         sizes = torch.tensor([0, *self.codebook_sizes[:-1]], device=codes.device)
         first = sizes.cumsum(0)[: codes.shape[1], None]  # row of the table where each level's codebook begins
-        return nn.functional.embedding(codes + first, table).sum(dim=1).transpose(1, 2)
-
-
-def sample_depths(batch: int, depths: Sequence[int], full: int, dropout: float, generator: torch.Generator) -> Tensor:
-    """Level dropout (SoundStream, section III-C): int64 [batch], with chance `dropout` one of `depths`, else `full`."""
-    drawn = torch.tensor(depths)[torch.randint(len(depths), (batch,), generator=generator)]
-    dropped = torch.rand(batch, generator=generator) < dropout
-    return torch.where(dropped, drawn, full)
+        rows = torch.where(codes == ABSENT, len(table) - 1, codes + first)
+        return nn.functional.embedding(rows, table).sum(dim=1).transpose(1, 2)

@@ -60,7 +60,7 @@ class VectorQuantizer(nn.Module):
         self.gradient = gradient
         self.remedies = tuple(remedies)
         self.penalties = tuple(penalties)
-        self.codebook_sizes = (codebook.size,)
+        self.codebook_sizes: tuple[int, ...] = (codebook.size,)
 
     def forward(self, latents: Tensor, num_codebooks: int | Tensor | None = None) -> Quantized:
         """Quantize with gradient; in training mode, remedies act and statistics move.
