@@ -4,11 +4,13 @@ Importing this loads no torch: the modules of the experiments are imported when 
 """
 
 EXPERIMENTS: dict[str, str] = {
+    "b1-collapse-on-demand": "kvant.lab.b1_collapse_on_demand",
     "c4-rate-distortion-toys": "kvant.lab.c4_rate_distortion_toys",
 }
 """Name -> module that sets `EXPERIMENT`, in the order of the report."""
 
 TITLES: dict[str, str] = {
+    "b1-collapse-on-demand": "Collapse on demand",
     "c4-rate-distortion-toys": "Rate and distortion of toys",
 }
 """Name -> title, as the experiment itself has it."""
