@@ -24,7 +24,7 @@ TIERS = (
     ("export",),
     ("discriminators", "losses", "data"),
     ("training", "evaluation"),
-    ("lab",),
+    ("lab", "ablation"),
     ("cli",),
 )
 """Each part may import the light ones and those of the tiers before its own: none of its siblings."""

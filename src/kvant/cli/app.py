@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 import kvant
 from kvant.cli import data, failures, lab
+from kvant.cli.ablate import ablate
 from kvant.cli.decode import decode
 from kvant.cli.demo import demo
 from kvant.cli.doctor import doctor
@@ -29,7 +30,7 @@ _VERBS: tuple[Callable[..., None], ...] = (
     *(encode, decode, roundtrip),
     *(info, verify, truncate),
     *(models, train, doctor, export, eval),
-    demo,
+    *(demo, ablate),
 )
 
 

@@ -1,6 +1,13 @@
 """Known codecs: a frozen config and a `build` each, in one explicit table."""
 
-from kvant.codecs import frame
+from collections.abc import Callable
+from typing import Any
 
-CODECS = {"frame": (frame.Config, frame.build)}
+from kvant.codec import Codec
+from kvant.codecs import ablation, frame
+
+CODECS: dict[str, tuple[type, Callable[[Any], Codec]]] = {
+    "frame": (frame.Config, frame.build),
+    "ablation": (ablation.Config, ablation.build),
+}
 """Architecture name -> (Config, build(config) -> Codec)."""

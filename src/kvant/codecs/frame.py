@@ -20,6 +20,7 @@ from kvant.decoders.frame import FrameDecoder
 from kvant.encoders.frame import FrameEncoder
 from kvant.layers.context import ContextConfig
 from kvant.layers.spectral_features import FeatureConfig
+from kvant.protocols import Quantizer
 from kvant.quantizers.codebook import EMACodebook
 from kvant.quantizers.gradients import straight_through
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
@@ -46,10 +47,15 @@ class Config:
 def build(config: Config) -> Codec:
     """The codec of `config`, networks at zero, codebooks random until solved or trained."""
     codebooks = [EMACodebook(config.codebook_size, config.latent_dim) for _ in range(config.num_codebooks)]
+    return around(ResidualQuantizer(codebooks, straight_through, (KMeansInit(), ReviveDeadCodes())), config)
+
+
+def around(quantizer: Quantizer, config: Config) -> Codec:
+    """Encoder and decoder of `config`, with another quantizer of its `latent_dim` dimensions between them."""
     hop_length = config.features.num_bins
     return Codec(
         FrameEncoder(config.features, config.encoder, config.latent_dim),
-        ResidualQuantizer(codebooks, straight_through, (KMeansInit(), ReviveDeadCodes())),
+        quantizer,
         FrameDecoder(config.features, config.decoder, config.latent_dim, config.own_sign),
         sample_rate=config.sample_rate,
         hop_length=hop_length,

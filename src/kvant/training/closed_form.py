@@ -36,14 +36,25 @@ def solve(codec: Codec, wav: Tensor, max_frames: int = 60_000, seed: int = 0) ->
     `klt`: share lost by keeping `latent_dim` dimensions. `level_k`: share of the latents' energy left after level k.
     UsageError: a codec that is not made of a frame encoder, a residual quantizer and a frame decoder.
     """
-    encoder, quantizer, decoder = codec.encoder, codec.quantizer, codec.decoder
-    if not (
-        isinstance(encoder, FrameEncoder)
-        and isinstance(quantizer, ResidualQuantizer)
-        and isinstance(decoder, FrameDecoder)
-    ):
-        raise UsageError("only a frame codec has a closed form; train this one from k-means initialised codebooks")
+    quantizer = codec.quantizer
+    if not isinstance(quantizer, ResidualQuantizer):
+        raise UsageError("only residual codebooks have a closed form; train these from k-means initialised ones")
     generator = torch.Generator().manual_seed(seed)
+    latents, lost = solve_transform(codec, wav, max_frames, generator)
+    for codebook in quantizer.codebooks:
+        codebook.steps.zero_()
+    return {"klt": lost} | solve_codebooks(quantizer, latents, 12, generator)
+
+
+@torch.no_grad()
+def solve_transform(codec: Codec, wav: Tensor, max_frames: int, generator: torch.Generator) -> tuple[Tensor, float]:
+    """Set a frame codec's KLT from wav [B, 1, N], whatever its quantizer; return latents [n, D], and the share lost.
+
+    UsageError: a codec that is not made of a frame encoder and a frame decoder.
+    """
+    encoder, decoder = codec.encoder, codec.decoder
+    if not (isinstance(encoder, FrameEncoder) and isinstance(decoder, FrameDecoder)):
+        raise UsageError("only a frame codec has a closed form; train this one from k-means initialised codebooks")
     features = sample_features(encoder, codec.pad(wav), max_frames, generator)
     latent_dim = len(encoder.klt.basis)
     mean, basis, variances = solve_klt(features, latent_dim)
@@ -52,11 +63,7 @@ def solve(codec: Codec, wav: Tensor, max_frames: int = 60_000, seed: int = 0) ->
     encoder.klt.basis.copy_(basis / scale)
     decoder.klt.mean.copy_(mean)
     decoder.klt.basis.copy_(basis * scale)
-    latents = encoder.klt(features)
-    for codebook in quantizer.codebooks:
-        codebook.steps.zero_()
-    left = {"klt": float(variances[latent_dim:].sum() / variances.sum())}
-    return left | solve_codebooks(quantizer, latents, 12, generator)
+    return encoder.klt(features), float(variances[latent_dim:].sum() / variances.sum())
 
 
 @torch.no_grad()

@@ -19,6 +19,8 @@ class LossWeights:
     complex_stft: float = 25.0
     commitment: float = 6.0
     codebook: float = 1.0
+    entropy: float = 0.1
+    wasserstein: float = 0.1
     adversarial: float = 1.0
     feature_matching: float = 10.0
 
@@ -97,7 +99,8 @@ class LogConfig:
 class TrainingConfig:
     """One run. Depths: how many levels an item uses when level dropout strikes (probability `dropout`); else all.
 
-    average_decay: of the running mean of weights that is validated and published. precision: no or bf16.
+    average_decay: of the running mean of weights that is validated and published. precision: no or bf16. refit: whether
+    codebooks are refitted after a phase that taught them; an ablation leaves them as they were learnt.
     """
 
     name: str
@@ -111,6 +114,7 @@ class TrainingConfig:
     average_decay: float = 0.999
     weights: LossWeights = field(default_factory=LossWeights)
     solve_segments: int = 960
+    refit: bool = True
     seed: int = 0
     threads: int = 2
     precision: str = "no"

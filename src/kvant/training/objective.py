@@ -23,7 +23,7 @@ PASSBAND = 0.483
 """Share of the sampling rate below which resamplers let a recording pass: above, a discriminator would learn theirs."""
 
 
-OF_QUANTIZERS = ("commitment", "codebook")
+OF_QUANTIZERS = ("commitment", "codebook", "entropy", "wasserstein")
 """Losses that do not pass the output: a balancer of gradients there leaves them alone."""
 
 

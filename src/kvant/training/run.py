@@ -122,9 +122,9 @@ class Run:
         return Opponent(self.adversary, self.accelerator.prepare(self.adversary), optimizer, phase.adversary.every)
 
     def settle(self, index: int) -> None:
-        """The end of phase `index`: the average becomes the codec, and codebooks that learnt are refitted to it."""
+        """The end of phase `index`: the average becomes the codec; codebooks that learnt are refitted, if asked."""
         self.averaged.eval()
-        if "quantizer" in self.config.phases[index].trains:
+        if self.config.refit and "quantizer" in self.config.phases[index].trains:
             wav = self.data[index].batch(0, 2 * self.config.solve_segments).wav.to(self.accelerator.device)
             left = refit_codebooks(self.averaged, wav, self.config.seed)
             self.accelerator.print("refitted, share of variance left:", _rounded(left), flush=True)
