@@ -18,7 +18,7 @@ from tests.laws.implementers import CODEBOOKS as CODEBOOK_BUILDERS
 from tests.plain_beam import plain_beam
 
 DIM = 8
-every_codebook = pytest.mark.parametrize("kind", CODEBOOKS, ids=lambda kind: kind.__name__)
+every_codebook = pytest.mark.parametrize("kind", [k for k in CODEBOOKS if not k.frozen], ids=lambda kind: kind.__name__)
 
 
 def gaussian(count: int, seed: int, dim: int = DIM) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from kvant.quantizers import EMACodebook, LearnedCodebook
-from kvant.quantizers.codebook import USAGE_DECAY
+from kvant.quantizers.codebooks.tracked import MIN_WINDOW
 
 SIZE, DIM = 5, 3
 
@@ -113,7 +113,7 @@ def test_usage_is_a_running_share_with_one_for_uniform() -> None:
     codes = torch.tensor([0, 0, 0, 1, 2, 2])
     book.update(torch.zeros(6, DIM), codes)
     share = torch.tensor([3, 1, 2, 0, 0]) / 6 * SIZE
-    torch.testing.assert_close(book.usage, USAGE_DECAY * torch.ones(SIZE) + (1 - USAGE_DECAY) * share)
+    torch.testing.assert_close(book.usage, 1 + (share - 1) / MIN_WINDOW)
     for _ in range(300):
         book.update(torch.zeros(6, DIM), codes)
     torch.testing.assert_close(book.usage, share, rtol=1e-4, atol=1e-4)

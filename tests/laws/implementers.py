@@ -38,9 +38,9 @@ from kvant.losses import (
     WaveformLoss,
 )
 from kvant.protocols import Codebook, Discriminator, GradientEstimator, Penalty, Quantizer, Remedy
-from kvant.quantizers import EMACodebook, LearnedCodebook, ResidualQuantizer, VectorQuantizer
-from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
+from kvant.quantizers import ResidualQuantizer, VectorQuantizer
 from kvant.streaming import Causal, Chain, Pointwise, Residual
+from tests.laws.books import CODEBOOKS, PENALTIES, REMEDIES
 
 
 class Part(NamedTuple):
@@ -70,10 +70,6 @@ CAUSAL: dict[type, Part] = {
     STFT: Part(lambda: STFT(window_length=20, hop_length=8), channels=1, unit=8),
 }
 
-CODEBOOKS: dict[type, Callable[[int, int], Codebook]] = {
-    EMACodebook: lambda size, dim: EMACodebook(size, dim, decay=0.9),
-    LearnedCodebook: LearnedCodebook,
-}
 
 BuildQuantizer = Callable[
     [Callable[[], Codebook], GradientEstimator, tuple[Remedy, ...], tuple[Penalty, ...]], Quantizer
@@ -82,11 +78,6 @@ BuildQuantizer = Callable[
 QUANTIZERS: dict[type, BuildQuantizer] = {
     ResidualQuantizer: lambda book, *parts: ResidualQuantizer([book() for _ in range(4)], *parts),
     VectorQuantizer: lambda book, *parts: VectorQuantizer(book(), *parts),
-}
-
-REMEDIES: dict[type, Callable[[], Remedy]] = {
-    KMeansInit: KMeansInit,
-    ReviveDeadCodes: lambda: ReviveDeadCodes(interval=1),
 }
 
 LOSSES: dict[type, Callable[[], Callable]] = {
@@ -133,6 +124,7 @@ __all__ = [
     "CODEBOOKS",
     "DISCRIMINATORS",
     "LOSSES",
+    "PENALTIES",
     "QUANTIZERS",
     "REMEDIES",
     "Part",

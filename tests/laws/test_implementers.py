@@ -3,6 +3,7 @@
 from kvant.discriminators import DISCRIMINATORS
 from kvant.losses import LOSSES
 from kvant.quantizers import CODEBOOKS, QUANTIZERS
+from kvant.quantizers.penalties import PENALTIES
 from kvant.quantizers.remedies import REMEDIES
 from tests.laws import implementers
 
@@ -13,6 +14,7 @@ def test_every_implementer_has_a_builder() -> None:
         *implementers.missing(CODEBOOKS, implementers.CODEBOOKS),
         *implementers.missing(QUANTIZERS, implementers.QUANTIZERS),
         *implementers.missing(REMEDIES, implementers.REMEDIES),
+        *implementers.missing(PENALTIES, implementers.PENALTIES),
         *implementers.missing(LOSSES, implementers.LOSSES),
         *implementers.missing(DISCRIMINATORS, implementers.DISCRIMINATORS),
     ]

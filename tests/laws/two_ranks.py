@@ -23,7 +23,7 @@ def run(codebook: type, rank: int, world: int) -> dict[str, Tensor]:
     codes are declared dead, so that they are revived.
     """
     torch.manual_seed(0)
-    remedies = tuple(build() for build in REMEDIES.values())
+    remedies = () if codebook.frozen else tuple(build() for build in REMEDIES.values())
     books: list[Codebook] = [CODEBOOKS[codebook](SIZE, DIM) for _ in range(2)]
     quantizer = ResidualQuantizer(books, straight_through, remedies).train()
     mine = slice(rank * ITEMS // world, (rank + 1) * ITEMS // world)

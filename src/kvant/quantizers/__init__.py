@@ -1,10 +1,9 @@
 """Quantizers: latents to codes and back, with a gradient."""
 
-from kvant.quantizers.codebook import EMACodebook, LearnedCodebook, TrackedCodebook
+from kvant.quantizers.codebooks import CODEBOOKS, EMACodebook, LearnedCodebook, TrackedCodebook
 from kvant.quantizers.residual import ResidualQuantizer
 from kvant.quantizers.vector import VectorQuantizer
 
-CODEBOOKS = (LearnedCodebook, EMACodebook)
 QUANTIZERS = (VectorQuantizer, ResidualQuantizer)
 
 __all__ = [

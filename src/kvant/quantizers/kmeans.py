@@ -7,8 +7,10 @@ from torch import Tensor
 def nearest(points: Tensor, centres: Tensor) -> Tensor:
     """int64 [n]: index of the centre [V, d] nearest to each point [n, d]; |x - c|^2 = |x|^2 + 2 (|c|^2/2 - x.c).
 
-    The lower index wins a tie.
+    The lower index wins a tie. In float32 at least: in half precision neighbours are one.
     """
+    dtype = torch.promote_types(torch.promote_types(points.dtype, centres.dtype), torch.float32)
+    points, centres = points.to(dtype), centres.to(dtype)
     return (centres.square().sum(-1) / 2 - points @ centres.T).argmin(-1)
 
 

@@ -2,20 +2,23 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from kvant.protocols import Codebook
 from kvant.quantizers.distributed import gather_rows
+from kvant.quantizers.remedies.selection import distinct, least_used
 
 
 @dataclass(frozen=True)
 class ReviveDeadCodes:
-    """Every `interval` steps, codes used less than `share` of the uniform rate restart at random latents of the batch.
+    """Every `interval` steps, codes used less than `share` of the uniform rate restart at latents of the batch.
 
-    The rule is relative: it means the same for any batch and codebook size, as long as the usage window (some 20 steps)
-    sees several latents per code. (An absolute count, as in EnCodec, restarts living codes for ever once a batch has
-    fewer vectors than the codebook has codes.)
+    The rule is relative: it means the same for any batch and codebook size, since the window over which usage is
+    averaged takes in ten latents a code or more (`codebooks.tracked.usage_window`). (An absolute count, as in EnCodec,
+    restarts living codes for ever once a batch has fewer vectors than the codebook has codes.)
+
+    No two codes restart at the same latent, where only one of them could live: a batch revives at most as many codes as
+    it has latents, the least used first, and the next round goes on.
     """
 
     share: float = 0.1
@@ -26,10 +29,8 @@ class ReviveDeadCodes:
         if step == 0 or step % self.interval:
             return
         dead = codebook.usage < self.share
-        latents = gather_rows(latents)
-        count = int(dead.sum())
-        if count == 0:
+        if not dead.any():
             return
-        generator = torch.Generator(latents.device).manual_seed(step)
-        picks = torch.randint(len(latents), (count,), generator=generator, device=latents.device)
-        codebook.replace(dead, latents[picks])
+        latents = gather_rows(latents)
+        dead = least_used(codebook.usage, dead, len(latents))
+        codebook.replace(dead, distinct(latents, int(dead.sum()), step))
