@@ -7,6 +7,7 @@ from torch import Tensor
 from kvant.errors import UsageError
 from kvant.protocols import Relaxation
 from kvant.quantizers.gradients import (
+    RELAXATIONS,
     CategoricalStraightThrough,
     DecoupledStraightThrough,
     GumbelSoftmax,
@@ -167,9 +168,7 @@ def test_soft_to_hard_ends_in_vector_quantization() -> None:
     torch.testing.assert_close(SoftToHard(1e-12)(logits, vectors)[0], vectors.mean(0).expand(200, DIM))
 
 
-@pytest.mark.parametrize(
-    "kind", [GumbelSoftmax, StraightThroughGumbel, CategoricalStraightThrough, ReinMax, SoftToHard]
-)
+@pytest.mark.parametrize("kind", RELAXATIONS)
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
 def test_temperatures_that_are_none_are_refused(kind: type, value: float) -> None:
     with pytest.raises(UsageError, match="must be above 0"):
