@@ -30,7 +30,8 @@ class OptimConfig:
     """AdamW with linear warm-up, cosine decay to `final` of the peak, and gradient clipping.
 
     `transform_scale` multiplies the learning rate of the KLT matrices, which start at their solution; `encoder_scale`
-    that of the encoder's network, whose latents must not run away from the codebooks that follow them.
+    that of the encoder's network, whose latents must not run away from the codebooks that follow them; `codebook_scale`
+    that of what codebooks learn by gradients, which must keep up with latents.
     """
 
     learning_rate: float = 8e-4
@@ -41,6 +42,7 @@ class OptimConfig:
     max_gradient_norm: float = 1.0
     transform_scale: float = 0.1
     encoder_scale: float = 0.3
+    codebook_scale: float = 1.0
 
 
 @dataclass(frozen=True)
