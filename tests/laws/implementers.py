@@ -39,6 +39,9 @@ from kvant.losses import (
 )
 from kvant.protocols import Codebook, Discriminator, GradientEstimator, Penalty, Quantizer, Remedy
 from kvant.quantizers import ResidualQuantizer, VectorQuantizer
+from kvant.quantizers.gradients import GumbelSoftmax
+from kvant.quantizers.relaxed import RelaxedQuantizer
+from kvant.quantizers.space_filling import SpaceFillingQuantizer
 from kvant.streaming import Causal, Chain, Pointwise, Residual
 from tests.laws.books import CODEBOOKS, PENALTIES, REMEDIES
 
@@ -76,7 +79,9 @@ BuildQuantizer = Callable[
 ]
 
 QUANTIZERS: dict[type, BuildQuantizer] = {
+    RelaxedQuantizer: lambda book, _, *parts: RelaxedQuantizer(book(), GumbelSoftmax(), *parts),
     ResidualQuantizer: lambda book, *parts: ResidualQuantizer([book() for _ in range(4)], *parts),
+    SpaceFillingQuantizer: lambda book, *parts: SpaceFillingQuantizer(book(), *parts),
     VectorQuantizer: lambda book, *parts: VectorQuantizer(book(), *parts),
 }
 
