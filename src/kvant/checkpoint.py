@@ -88,6 +88,5 @@ def load_codec(path: Path) -> Codec:
         raise ModelError(f"{path}: tensors do not fit its config: {' '.join(str(error).split())[:200]}") from error
     for module in codec.modules():
         if isinstance(module, TrackedCodebook):
-            module.replace(torch.ones(module.size, dtype=torch.bool), module.weight.detach().clone())
-            module.steps.fill_(1)
+            module.restore()
     return codec.eval()

@@ -64,6 +64,13 @@ class ParametrizedCodebook(TrackedCodebook):
         super().replace(mask, vectors, usage)
         self._baked = self._versions()
 
+    def restore(self) -> None:
+        """As for all codebooks; in evaluation `weight` stays as it was loaded, to the bit."""
+        kept = self.weight.clone()
+        super().restore()
+        self.weight.copy_(kept)
+        self._baked = self._versions()
+
     def _versions(self) -> tuple[int, ...]:
         """What every change in place raises, of all that the vectors depend on, and of `weight`."""
         depends = (t for name, t in (*self.named_parameters(), *self.named_buffers()) if name not in self.running)

@@ -27,5 +27,5 @@ class SimVQCodebook(ParametrizedCodebook):
         return self.anchors @ self.transform
 
     def place(self, mask: Tensor, vectors: Tensor) -> None:
-        solution = torch.linalg.lstsq(self.transform.T.double(), vectors.T.double()).solution
-        self.anchors[mask] = solution.T.to(self.anchors.dtype)
+        inverse = torch.linalg.pinv(self.transform.double())
+        self.anchors[mask] = (vectors.double() @ inverse).to(self.anchors.dtype)

@@ -82,6 +82,13 @@ class TrackedCodebook(nn.Module):
         self.usage[mask] = usage
 
     @torch.no_grad()
+    def restore(self) -> None:
+        """All that only training needs, from a `weight` that was loaded without: no code is new, none is dead."""
+        if not self.frozen:
+            self.replace(torch.ones_like(self.usage, dtype=torch.bool), self.weight.detach().clone())
+        self.steps.fill_(1)
+
+    @torch.no_grad()
     def update(self, latents: Tensor, codes: Tensor) -> None:
         """Count one training step: latents [n, d] were given codes [n]. Statistics are the same on every rank."""
         counts = sum_over_ranks(torch.bincount(codes, minlength=self.size).to(self.usage.dtype))
