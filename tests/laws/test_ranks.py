@@ -42,3 +42,11 @@ def test_two_ranks_learn_what_one_process_learns(ranks: Ranks, codebook: type) -
         torch.testing.assert_close(rank[codebook.__name__], alone, rtol=1e-5, atol=1e-5)
     for name, tensor in ranks[0][codebook.__name__].items():
         assert torch.equal(tensor, ranks[1][codebook.__name__][name]), f"{name} differs between ranks"
+
+
+@pytest.mark.parametrize("name", two_ranks.BUILDERS)
+def test_quantizers_of_quantizers_learn_alike_on_two_ranks(ranks: Ranks, name: str) -> None:
+    alone = two_ranks.run_composite(name, rank=0, world=1)
+    for key, tensor in ranks[0][name].items():
+        assert torch.equal(tensor, ranks[1][name][key]), f"{key} differs between ranks"
+        torch.testing.assert_close(tensor, alone[key], rtol=1e-4, atol=1e-4)

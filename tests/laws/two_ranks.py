@@ -11,9 +11,13 @@ from torch import Tensor
 from kvant.protocols import Codebook
 from kvant.quantizers import ResidualQuantizer
 from kvant.quantizers.gradients import straight_through
+from tests.laws import composites
+from tests.laws.composites import COMPOSITES, NESTED, SPAN
 from tests.laws.implementers import CODEBOOKS, REMEDIES
 
 SIZE, DIM, ITEMS, STEPS = 16, 3, 4, 12
+
+BUILDERS = {**{kind.__name__: build for kind, build in COMPOSITES.items()}, **NESTED}
 
 
 def run(codebook: type, rank: int, world: int) -> dict[str, Tensor]:
@@ -37,13 +41,27 @@ def run(codebook: type, rank: int, world: int) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in quantizer.state_dict().items()}
 
 
+def run_composite(name: str, rank: int, world: int) -> dict[str, Tensor]:
+    """The state of a quantizer made of quantizers after a few training steps, items of all depths in both halves."""
+    torch.manual_seed(0)
+    quantizer = BUILDERS[name]().train()
+    mine = slice(rank * ITEMS // world, (rank + 1) * ITEMS // world)
+    for step in range(4):
+        latents = torch.randn(ITEMS, composites.DIM, 30 * SPAN, generator=torch.Generator().manual_seed(step))
+        full = len(quantizer.codebook_sizes)
+        quantizer(latents[mine], torch.tensor((full, full // 2, full, max(full - 1, 0)))[mine])
+    return {key: tensor.clone() for key, tensor in quantizer.state_dict().items()}
+
+
 def main() -> None:
     rank, world, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     torch.set_num_threads(1)
     dist.init_process_group(
         "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=world, timeout=timedelta(seconds=30)
     )
-    torch.save({kind.__name__: run(kind, rank, world) for kind in CODEBOOKS}, folder / f"rank{rank}.pt")
+    states = {kind.__name__: run(kind, rank, world) for kind in CODEBOOKS}
+    states |= {name: run_composite(name, rank, world) for name in BUILDERS}
+    torch.save(states, folder / f"rank{rank}.pt")
     dist.destroy_process_group()
 
 

@@ -32,7 +32,8 @@ class MultiStageQuantizer(nn.Module):
         """Quantize with gradient, to 1..K codes or int64 [B] of 0..K.
 
         Codes an item does not use ask nothing of it and do not enter its latents; their stages learn from it all the
-        same, and they are returned. With an int, only so many are computed.
+        same (from what is left of it by vectors that have just learnt), and they are returned. With an int, only so
+        many are computed.
         """
         _, computed = depths_of(num_codebooks, latents, len(self.codebook_sizes))
         residual, quantized = latents, torch.zeros_like(latents)

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kvant.protocols import Quantized, Quantizer
+from kvant.quantizers.beam import check_beam
 from kvant.quantizers.depth import levels_of, used
 from kvant.quantizers.slots import search_part
 
@@ -37,6 +38,7 @@ class ProjectedQuantizer(nn.Module):
 
     def search(self, latents: Tensor, num_codebooks: int | None, beam: int) -> Tensor:
         """Codes [B, K, T] that are nearest in the projected space, as far as the beam sees."""
+        check_beam(beam)
         levels = levels_of(num_codebooks, len(self.codebook_sizes))
         return search_part(self.quantizer, self.into(latents), levels, beam)
 
