@@ -4,7 +4,7 @@ VENV ?= .venv
 # The CPU build is enough for everything here; any torch from 2.6 on will do.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench table figure clean
+.PHONY: demo test lint bench table ablation figure clean
 
 demo: $(VENV)/.core
 	$(VENV)/bin/kvant demo --force --output demo
@@ -32,6 +32,12 @@ table: $(VENV)/.eval
 	cp runs/table/table.md docs/voice-24k.md
 	cp runs/table/results.json docs/voice-24k.json
 	$(VENV)/bin/python recipes/model_card.py kvant-voice-24k docs/voice-24k
+
+# Every cell of the grid with every seed: an hour on one core, half of it with `JOBS=2` on two.
+JOBS ?= 1
+ablation: $(VENV)/.eval
+	$(VENV)/bin/kvant ablate recipes/ablation.toml --data corpus/voices-24k --output runs/ablation --jobs $(JOBS) --resume
+	cp runs/ablation/ablation.md runs/ablation/ablation.png runs/ablation/ablation.csv runs/ablation/ablation.json docs/
 
 figure: $(VENV)/.core
 	$(VENV)/bin/kvant demo --force --output demo
