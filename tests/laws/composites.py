@@ -16,13 +16,15 @@ from kvant.quantizers import (
     MultiScaleQuantizer,
     MultiStageQuantizer,
     ProjectedQuantizer,
+    RelaxedQuantizer,
     ResidualQuantizer,
+    SpaceFillingQuantizer,
     SplitQuantizer,
     UniformScalarQuantizer,
     VectorQuantizer,
     residual_scalar,
 )
-from kvant.quantizers.gradients import straight_through
+from kvant.quantizers.gradients import StraightThroughGumbel, straight_through
 
 DIM = 8
 """Channels that every builder here takes."""
@@ -74,6 +76,12 @@ COMPOSITES: dict[type, Callable[[], Quantizer]] = {
 NESTED: dict[str, Callable[[], Quantizer]] = {
     "split in a group": lambda: GroupedQuantizer(
         [SplitQuantizer(vector(10, 4), residual((8, 9), 4)), residual((16, 4), 4)]
+    ),
+    "groups of relaxed and of curves": lambda: GroupedQuantizer(
+        [
+            RelaxedQuantizer(LearnedCodebook(9, 4), StraightThroughGumbel(), ()),
+            SpaceFillingQuantizer(LearnedCodebook(7, 4), remedies=()),
+        ]
     ),
     "residual scalar": lambda: residual_scalar([2, 3, 4, 5, 2, 3, 3, 2], 3),
     "groups of scalars": lambda: GroupedQuantizer([FiniteScalarQuantizer([8, 7, 6, 6]) for _ in range(2)]),

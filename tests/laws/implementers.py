@@ -38,10 +38,8 @@ from kvant.losses import (
     WaveformLoss,
 )
 from kvant.protocols import Codebook, Discriminator, GradientEstimator, Penalty, Quantizer, Remedy
-from kvant.quantizers import ResidualQuantizer, VectorQuantizer
+from kvant.quantizers import RelaxedQuantizer, ResidualQuantizer, SpaceFillingQuantizer, VectorQuantizer
 from kvant.quantizers.gradients import GumbelSoftmax
-from kvant.quantizers.relaxed import RelaxedQuantizer
-from kvant.quantizers.space_filling import SpaceFillingQuantizer
 from kvant.streaming import Causal, Chain, Pointwise, Residual
 from tests.laws.books import CODEBOOKS, PENALTIES, REMEDIES
 
