@@ -46,6 +46,12 @@ class ParametrizedCodebook(TrackedCodebook):
             self.bake()
         return self.weight
 
+    def search(self, latents: Tensor) -> Tensor:
+        if not self.training:
+            return super().search(latents)
+        with torch.no_grad():  # no graph of `express` for what has no gradient
+            return super().search(latents)
+
     @torch.no_grad()
     def bake(self) -> None:
         """Write the vectors into `weight`."""
@@ -65,10 +71,7 @@ class ParametrizedCodebook(TrackedCodebook):
         self._baked = self._versions()
 
     def restore(self) -> None:
-        """As for all codebooks; in evaluation `weight` stays as it was loaded, to the bit."""
-        kept = self.weight.clone()
         super().restore()
-        self.weight.copy_(kept)
         self._baked = self._versions()
 
     def _versions(self) -> tuple[int, ...]:

@@ -62,10 +62,9 @@ class TrackedCodebook(nn.Module):
         """What this codebook can hold of wanted vectors [..., d]: all of it, unless its vectors are of one kind."""
         return vectors
 
-    @torch.no_grad()
     def search(self, latents: Tensor) -> Tensor:
         """int64 [n]: the nearest code of each latent [n, d]."""
-        return nearest(latents, self.vectors)
+        return nearest(latents, self.vectors.detach())
 
     def lookup(self, codes: Tensor) -> Tensor:
         """[..., d]: the vector of each code."""
@@ -83,9 +82,11 @@ class TrackedCodebook(nn.Module):
 
     @torch.no_grad()
     def restore(self) -> None:
-        """All that only training needs, from a `weight` that was loaded without: no code is new, none is dead."""
+        """All that only training needs, from a `weight` that was loaded without, and stays as it is to the bit."""
         if not self.frozen:
-            self.replace(torch.ones_like(self.usage, dtype=torch.bool), self.weight.detach().clone())
+            loaded = self.weight.detach().clone()
+            self.replace(torch.ones_like(self.usage, dtype=torch.bool), loaded)
+            self.weight.copy_(loaded)
         self.steps.fill_(1)
 
     @torch.no_grad()
