@@ -4,12 +4,16 @@ Importing this loads no torch: the modules of the experiments are imported when 
 """
 
 EXPERIMENTS: dict[str, str] = {
+    "a1-gradient-atlas": "kvant.lab.a1_gradient_atlas",
+    "a2-bias-variance": "kvant.lab.a2_bias_variance",
     "b1-collapse-on-demand": "kvant.lab.b1_collapse_on_demand",
     "c4-rate-distortion-toys": "kvant.lab.c4_rate_distortion_toys",
 }
 """Name -> module that sets `EXPERIMENT`, in the order of the report."""
 
 TITLES: dict[str, str] = {
+    "a1-gradient-atlas": "Six gradient estimators teach six different things",
+    "a2-bias-variance": "Gradients of a drawn code: exact, calm, or neither",
     "b1-collapse-on-demand": "Collapse on demand",
     "c4-rate-distortion-toys": "Rate and distortion of toys",
 }

@@ -17,7 +17,7 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#0
 STYLE = {
     "font.size": 11,
     "axes.titlesize": 12.5,
-    "axes.titleweight": "semibold",
+    "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.edgecolor": SOFT,
     "axes.labelcolor": INK,
@@ -35,7 +35,7 @@ STYLE = {
     "lines.linewidth": 2.0,
     "legend.frameon": False,
     "figure.titlesize": 14,
-    "figure.titleweight": "semibold",
+    "figure.titleweight": "bold",
 }
 
 
