@@ -202,7 +202,7 @@ class TestMultiScale:
 
     @pytest.mark.parametrize("strides", [(4, 2, 1), (4, 2)])
     def test_gradient_is_one_minus_the_product_of_what_means_leave(self, strides: tuple[int, ...]) -> None:
-        """Stages hold the mean over their stride, a projection; what is left is that of the last stride, and I if it is 1."""
+        """Stages hold the mean over their stride, a projection; the sum is that of the last, I for stride 1."""
         gradient = jacobian(self.built(strides), noise(DIM * 4), frames=4)
         mean = torch.block_diag(*[torch.full((strides[-1],) * 2, 1 / strides[-1])] * (4 // strides[-1]))
         torch.testing.assert_close(gradient, torch.block_diag(*[mean] * DIM))

@@ -26,7 +26,7 @@ class UniformDropout:
     probability: float = 0.5
 
     def __call__(self, batch: int, full: int, generator: Generator) -> Tensor:
-        return sample_depths(batch, range(1, full + 1), full, self.probability, generator)
+        return _drawn(batch, range(1, full + 1), full, self.probability, generator)
 
 
 @dataclass(frozen=True)
@@ -37,13 +37,13 @@ class StructuredDropout:
     probability: float = 0.5
 
     def __call__(self, batch: int, full: int, generator: Generator) -> Tensor:
-        return sample_depths(batch, self.depths, full, self.probability, generator)
+        return _drawn(batch, self.depths, full, self.probability, generator)
 
 
-def sample_depths(batch: int, depths: Sequence[int], full: int, dropout: float, generator: Generator) -> Tensor:
-    """int64 [batch], with chance `dropout` one of `depths`, else `full`."""
+def _drawn(batch: int, depths: Sequence[int], full: int, probability: float, generator: Generator) -> Tensor:
+    """int64 [batch], with `probability` one of `depths`, else `full`."""
     drawn = torch.tensor(depths)[torch.randint(len(depths), (batch,), generator=generator)]
-    dropped = torch.rand(batch, generator=generator) < dropout
+    dropped = torch.rand(batch, generator=generator) < probability
     return torch.where(dropped, drawn, full)
 
 

@@ -11,7 +11,6 @@ from kvant.quantizers.codebook import TrackedCodebook
 from kvant.quantizers.depth import depths_of, levels_of, used
 from kvant.quantizers.estimated import estimated
 from kvant.quantizers.gradients import rotation_trick
-from kvant.quantizers.level_dropout import sample_depths  # noqa: F401
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
 from kvant.quantizers.slots import ABSENT
 from kvant.quantizers.vector import quantize_level

@@ -99,7 +99,7 @@ class LogConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """One run. Depths: how many levels an item uses when level dropout strikes (probability `dropout`); else all.
+    """One run. depths, dropout: of the `StructuredDropout` of levels; all depths there are make it a uniform one.
 
     average_decay: of the running mean of weights that is validated and published. precision: no or bf16. refit: whether
     codebooks are refitted after a phase that taught them; an ablation leaves them as they were learnt.

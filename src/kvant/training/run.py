@@ -13,7 +13,7 @@ from kvant.codec import Codec
 from kvant.codecs import CODECS
 from kvant.data import Batch, Segments
 from kvant.errors import UsageError
-from kvant.quantizers.residual import sample_depths
+from kvant.quantizers import StructuredDropout
 from kvant.training.adversary import Adversary
 from kvant.training.closed_form import refit_codebooks, solve
 from kvant.training.config import PARTS, Phase, TrainingConfig
@@ -66,8 +66,8 @@ class Run:
             raise UsageError(f"batch_size={size}: must be a multiple of {ranks} processes x accumulate={parts}")
         skipped = self.config.solve_segments // size if index == 0 else 0
         batch = self.data[index].batch((skipped + step) * ranks + rank, size // ranks, epoch=index)
-        full = self.codec.num_codebooks
-        depths = sample_depths(size, self.config.depths, full, self.config.dropout, self.generator)
+        dropout = StructuredDropout(self.config.depths, self.config.dropout)
+        depths = dropout(size, self.codec.num_codebooks, self.generator)
         return self.placed(batch), depths.chunk(ranks)[rank].to(self.accelerator.device)
 
     def placed(self, batch: Batch) -> Batch:
