@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from kvant.ablation.fixed import natural_depths
+from kvant.ablation.fixed import fixed_config, natural_depths
 from kvant.ablation.grid import parse_grid, read_grid
 from kvant.checkpoint import config_from_json
 from kvant.codecs import ablation
@@ -19,6 +19,7 @@ from kvant.quantizers.gradients import GRADIENTS, DiVeQ
 from kvant.quantizers.remedies import REMEDIES
 from tests.ablation.conftest import TINY
 
+BACKBONE = fixed_config({}).codec.backbone
 RECIPE = Path(__file__).parents[2] / "recipes" / "ablation.toml"
 
 
@@ -98,7 +99,7 @@ class TestRefusals:
     )
     def test_what_no_list_has(self, change: dict, message: str) -> None:
         with pytest.raises(UsageError, match=message):
-            ablation.build(ablation.Config(quantizer=ablation.QuantizerConfig(**change)))
+            ablation.build(ablation.Config(BACKBONE, ablation.QuantizerConfig(**change)))
 
     def test_a_file_says_which_it_is(self, tmp_path: Path) -> None:
         (tmp_path / "g.toml").write_text("seeds = [")
@@ -112,22 +113,22 @@ class TestCodec:
     def test_every_part_of_the_lists_can_be_named_and_arguments_reach_it(self) -> None:
         assert set(QUANTIZERS) - set(ARRANGEMENTS) == {MultiScaleQuantizer}
         config = ablation.QuantizerConfig(codebook="EMACodebook(decay=0.5)", gradient="DiVeQ(sigma=0.25)")
-        quantizer = ablation.build(ablation.Config(quantizer=config)).quantizer
+        quantizer = ablation.build(ablation.Config(BACKBONE, config)).quantizer
         assert [book.decay for book in quantizer.codebooks] == [0.5] * 4
         assert quantizer.gradient == DiVeQ(sigma=0.25)
         for axis, known in (("codebook", CODEBOOKS), ("gradient", GRADIENTS)):
             for part in known:
                 named = dataclasses.replace(config, **{axis: part.__name__})
-                assert len(ablation.build(ablation.Config(quantizer=named)).quantizer.codebook_sizes) == 4
+                assert len(ablation.build(ablation.Config(BACKBONE, named)).quantizer.codebook_sizes) == 4
         remedies = dataclasses.replace(config, remedies=tuple(remedy.__name__ for remedy in REMEDIES))
-        built = ablation.build(ablation.Config(quantizer=remedies)).quantizer
+        built = ablation.build(ablation.Config(BACKBONE, remedies)).quantizer
         assert tuple(map(type, built.remedies)) == REMEDIES
 
     @pytest.mark.parametrize("kind", ARRANGEMENTS, ids=lambda kind: kind.__name__)
     def test_every_quantizer_carries_the_backbone(self, kind: type) -> None:
         """Codes of any depth decode to what the codec makes of the wav, at the rate that the config asks for."""
         torch.manual_seed(0)
-        codec = ablation.build(ablation.Config(quantizer=ablation.QuantizerConfig(quantizer=kind.__name__))).eval()
+        codec = ablation.build(ablation.Config(BACKBONE, ablation.QuantizerConfig(quantizer=kind.__name__))).eval()
         wav = 0.1 * torch.randn(2, 1, 3200)
         for depth in natural_depths(codec.num_codebooks):
             decoded = codec.decode(codec.encode(wav, depth), 3200)

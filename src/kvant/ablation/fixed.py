@@ -27,11 +27,12 @@ def fixed_config(changes: Mapping[str, Any]) -> TrainingConfig:
         if own := [each for each in OWN if key == each or key.startswith(f"{each}.")]:
             raise UsageError(f"training.{key}: {own[0]} is set by the bench; leave it out")
     phase = Phase(steps=300, batch_size=8, optim=OptimConfig(learning_rate=1e-3, warmup_steps=30))
+    backbone = dataclasses.replace(ablation.Config().backbone, num_codebooks=4, codebook_size=256)
     config = TrainingConfig(
         name="",
         corpus="",
         phases=(phase,),
-        codec=ablation.Config(),
+        codec=ablation.Config(backbone),
         architecture="ablation",
         start=StartConfig(parts=("encoder", "decoder")),
         average_decay=0.0,

@@ -24,9 +24,7 @@ class Config:
     the latter.
     """
 
-    backbone: frame.Config = field(
-        default_factory=lambda: frame.Config(num_codebooks=4, codebook_size=256, encoder=SMALL, decoder=SMALL)
-    )
+    backbone: frame.Config = field(default_factory=lambda: frame.Config(encoder=SMALL, decoder=SMALL))
     quantizer: QuantizerConfig = field(default_factory=QuantizerConfig)
 
 
