@@ -1,0 +1,1 @@
+"""Published checkpoints of known codecs, made model files."""
