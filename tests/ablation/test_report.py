@@ -1,6 +1,7 @@
 """Table, figures and plot come from results alone, and say what the results say."""
 
 import csv
+import dataclasses
 import io
 import math
 from pathlib import Path
@@ -90,6 +91,11 @@ class TestFiles:
             f"ablation.{kind}" for kind in ("json", "md", "csv", "png")
         }
         assert (tmp_path / "ablation.json").read_bytes() == (tmp_path / "r.json").read_bytes()
+
+    def test_a_grid_of_which_little_is_done_has_a_page(self, results: Results, tmp_path: Path) -> None:
+        for outcomes in (results.outcomes[-1:], results.outcomes[:1]):
+            assert write_report(tmp_path, dataclasses.replace(results, outcomes=outcomes)) == []
+        assert "| better | n/a | n/a | n/a | n/a | n/a |" in (tmp_path / "ablation.md").read_text()
 
     def test_other_files_are_refused(self, tmp_path: Path) -> None:
         (tmp_path / "r.json").write_text('{"format": "kvant-evaluation", "format_version": 1}')

@@ -47,7 +47,7 @@ def _column(axis: Any, results: Results, figures: Sequence[Figure], rows: Sequen
     for place, figure in enumerate(figures):
         summaries: Mapping[str, Summary] = summarise(results, figure)
         colour = USE if len(figures) < len(rates) else COLOURS[place % len(COLOURS)]
-        label = f"{rates[place]} level{'s' * (rates[place] > 1)}"
+        label = f"{rates[place]} level{'s' * (rates[place] > 1)}" if rates else ""
         points = [(y, summaries[cell]) for y, (cell, _) in enumerate(rows) if cell in summaries]
         if BASE in summaries:
             axis.axvline(summaries[BASE].mean, color=colour, linewidth=0.9, linestyle=":")
@@ -72,7 +72,7 @@ def _column(axis: Any, results: Results, figures: Sequence[Figure], rows: Sequen
         if not cell:
             axis.axhline(y, color=LINE, linewidth=0.6)
         elif not results.of(cell):
-            state = next(each.status for each in results.outcomes if each.cell == cell)
+            state = next((each.status for each in results.outcomes if each.cell == cell), "not yet")
             axis.text(0.5, y, state, transform=axis.get_yaxis_transform(), ha="center", va="center", color=SOFT)
 
 

@@ -39,12 +39,17 @@ def ablate(
     waiting = [each for each in tasks if each.fingerprint not in found]
     if found:
         print(f"{len(found)} of {len(tasks)} are done already", flush=True)
+    command = f"kvant ablate {grid} --data CORPUS -o DIR"
+
+    def report() -> list[str]:
+        done = [found[each.fingerprint] for each in tasks if each.fingerprint in found]
+        return write_report(folder, bench.collect(asked, done, command))
+
     for outcome in bench.outcomes(waiting, jobs):
         found[outcome.fingerprint] = outcome
         print(printable(f"{len(found)}/{len(tasks)} {_told(outcome)}"), flush=True)
-    command = f"kvant ablate {grid} --data CORPUS -o DIR"
-    results = bench.collect(asked, [found[each.fingerprint] for each in tasks], command)
-    for note in write_report(folder, results):
+        report()  # a grid that is stopped has a page of what is done
+    for note in report():
         complain("note", note)
     print(printable(f"read: {folder / 'ablation.md'}"))
 
