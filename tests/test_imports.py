@@ -14,7 +14,7 @@ ROOT = Path(kvant.__file__).parent
 LIGHT = ("", "errors", "extras", "files", "model_file", "audio", "bitstream", "runtime")
 """The numpy side, `kvant` itself included: these import each other and nothing of the tiers."""
 TIERS = (
-    ("protocols",),
+    ("protocols", "receptive_field"),
     ("streaming",),
     ("layers",),
     ("encoders", "decoders", "heads", "quantizers"),

@@ -21,7 +21,7 @@ from kvant.encoders.frame import FrameEncoder
 from kvant.layers.context import ContextConfig
 from kvant.layers.spectral_features import FeatureConfig
 from kvant.protocols import Quantizer
-from kvant.quantizers.codebook import EMACodebook
+from kvant.quantizers.codebooks import EMACodebook
 from kvant.quantizers.gradients import straight_through
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
 from kvant.quantizers.residual import ResidualQuantizer

@@ -11,7 +11,7 @@ def nearest(points: Tensor, centres: Tensor) -> Tensor:
     """
     dtype = torch.promote_types(torch.promote_types(points.dtype, centres.dtype), torch.float32)
     points, centres = points.to(dtype), centres.to(dtype)
-    return (centres.square().sum(-1) / 2 - points @ centres.T).argmin(-1)
+    return torch.addmm(centres.square().sum(-1) / 2, points, centres.T, alpha=-1).argmin(-1)
 
 
 def kmeans(points: Tensor, size: int, iterations: int = 10, generator: torch.Generator | None = None) -> Tensor:

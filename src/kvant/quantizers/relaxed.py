@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from kvant.protocols import Penalty, Quantized, Relaxation, Remedy
-from kvant.quantizers.codebook import TrackedCodebook
+from kvant.quantizers.codebooks import TrackedCodebook
 from kvant.quantizers.depth import depths_of, used
 from kvant.quantizers.gradients import Annealed, straight_through
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes

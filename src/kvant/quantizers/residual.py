@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from kvant.protocols import GradientEstimator, Penalty, Quantized, Remedy
 from kvant.quantizers.beam import beam_search, check_beam
-from kvant.quantizers.codebook import TrackedCodebook
+from kvant.quantizers.codebooks import TrackedCodebook
 from kvant.quantizers.depth import depths_of, levels_of, used
 from kvant.quantizers.estimated import estimated
 from kvant.quantizers.gradients import rotation_trick

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from kvant.errors import UsageError
 from kvant.protocols import GradientEstimator, Penalty, Quantized, Remedy
-from kvant.quantizers.codebook import TrackedCodebook
+from kvant.quantizers.codebooks import TrackedCodebook
 from kvant.quantizers.depth import depths_of, used
 from kvant.quantizers.gradients import DiVeQ
 from kvant.quantizers.kmeans import nearest

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from kvant.protocols import GradientEstimator, Penalty, Quantized, Remedy
-from kvant.quantizers.codebook import TrackedCodebook
+from kvant.quantizers.codebooks import TrackedCodebook
 from kvant.quantizers.depth import depths_of, levels_of, used
 from kvant.quantizers.estimated import estimated
 from kvant.quantizers.gradients import rotation_trick
