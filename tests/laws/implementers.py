@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import nn
 
 from kvant.decoders.frame import FrameDecoder
+from kvant.decoders.seanet import SEANetDecoder
 from kvant.discriminators import (
     DACDiscriminator,
     FrequencyChannelsDiscriminator,
@@ -18,14 +19,20 @@ from kvant.discriminators import (
     MultiScaleDiscriminator,
 )
 from kvant.encoders.frame import FrameEncoder
+from kvant.encoders.seanet import SEANetEncoder
 from kvant.heads.istft import ISTFTHead
 from kvant.layers.context import ContextConfig
 from kvant.layers.conv import CausalConv1d
 from kvant.layers.convnext import ConvNeXtBlock
 from kvant.layers.lapped import LappedAnalysis, LappedSynthesis
+from kvant.layers.lstm import LSTM
+from kvant.layers.mirrored_conv import MirroredConv1d
 from kvant.layers.noise import NoiseCarrier
+from kvant.layers.parallel import Parallel
+from kvant.layers.seanet import SEANetConfig, identity_skip
 from kvant.layers.spectral_features import FeatureConfig
 from kvant.layers.stft import ISTFT, STFT
+from kvant.layers.transposed_conv import CausalTransposedConv1d
 from kvant.losses import (
     AntiWrappingPhaseLoss,
     ComplexSTFTLoss,
@@ -54,20 +61,27 @@ class Part(NamedTuple):
 
 FEATURES = FeatureConfig(num_bins=16, num_coefficients=8, num_bands=4)
 CONTEXT = ContextConfig(channels=12, hidden=20, dilations=(1, 2))
+SEANET = SEANetConfig(filters=4, strides=(2, 3))
 
 CAUSAL: dict[type, Part] = {
     CausalConv1d: Part(lambda: CausalConv1d(6, 4, kernel_size=3, dilation=2), channels=6),
+    CausalTransposedConv1d: Part(lambda: CausalTransposedConv1d(6, 4, kernel_size=9, stride=3), channels=6),
     Chain: Part(lambda: Chain(CausalConv1d(6, 4, 5), Pointwise(nn.Tanh()), CausalConv1d(4, 3, 2)), channels=6),
     ConvNeXtBlock: Part(lambda: ConvNeXtBlock(6, 12, dilation=2), channels=6),
     FrameDecoder: Part(lambda: FrameDecoder(FEATURES, CONTEXT, latent_dim=5), channels=5),
     FrameEncoder: Part(lambda: FrameEncoder(FEATURES, CONTEXT, latent_dim=5), channels=1, unit=16),
     ISTFT: Part(lambda: ISTFT(window_length=20, hop_length=5), channels=22),
     ISTFTHead: Part(lambda: ISTFTHead(channels=7, window_length=24, hop_length=8), channels=7),
+    LSTM: Part(lambda: LSTM(6, layers=2), channels=6),
     LappedAnalysis: Part(lambda: LappedAnalysis(hop_length=10), channels=1, unit=10),
     LappedSynthesis: Part(lambda: LappedSynthesis(hop_length=10), channels=10),
+    MirroredConv1d: Part(lambda: MirroredConv1d(6, 4, kernel_size=8, stride=4), channels=6, unit=8),
     NoiseCarrier: Part(lambda: NoiseCarrier(num_bins=9, period=5), channels=3),
+    Parallel: Part(lambda: Parallel(CausalConv1d(4, 4, 3), Pointwise(nn.Tanh())), channels=4),
     Pointwise: Part(lambda: Pointwise(nn.Softplus()), channels=4),
     Residual: Part(lambda: Residual(CausalConv1d(4, 4, 7)), channels=4),
+    SEANetDecoder: Part(lambda: SEANetDecoder(SEANET, 5, Residual(LSTM(16, 2))), channels=5),
+    SEANetEncoder: Part(lambda: SEANetEncoder(SEANET, 5, Residual(LSTM(16, 2)), identity_skip), channels=1, unit=6),
     STFT: Part(lambda: STFT(window_length=20, hop_length=8), channels=1, unit=8),
 }
 

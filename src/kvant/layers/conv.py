@@ -3,24 +3,33 @@
 import torch
 from torch import Tensor, nn
 
+from kvant.errors import UsageError
 from kvant.protocols import State
 from kvant.streaming import Causal
 
 
 class CausalConv1d(Causal):
-    """Convolution over [B, C, T] that sees the present and (kernel_size - 1) * dilation past frames, stride 1.
+    """Convolution over [B, C, T] that sees the present and the past: output t ends with input (t + 1) stride - 1.
 
-    The state is that many past input frames, zeros at the start: the usual left zero padding, made explicit.
+    The state is the (kernel_size - 1) dilation - (stride - 1) input frames before the present ones, zeros at the start:
+    the usual left zero padding, made explicit. Blocks are whole multiples of the stride (UsageError).
     """
 
-    def __init__(self, channels: int, out_channels: int, kernel_size: int, dilation: int = 1, groups: int = 1) -> None:
+    def __init__(
+        self, channels: int, out_channels: int, kernel_size: int, dilation: int = 1, groups: int = 1, stride: int = 1
+    ) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(channels, out_channels, kernel_size, dilation=dilation, groups=groups)
-        self.context = (kernel_size - 1) * dilation
+        self.conv = nn.Conv1d(channels, out_channels, kernel_size, stride, dilation=dilation, groups=groups)
+        self.stride = stride
+        self.context = (kernel_size - 1) * dilation - (stride - 1)
+        if self.context < 0:
+            raise UsageError(f"a kernel of {kernel_size} leaves gaps at a stride of {stride}: make it at least as long")
 
     def initial_state(self, batch: int) -> State:
         return self.conv.weight.new_zeros(batch, self.conv.in_channels, self.context)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        if x.shape[-1] % self.stride:
+            raise UsageError(f"a block of {x.shape[-1]} frames: give whole multiples of the stride {self.stride}")
         x = torch.cat([state, x], dim=-1)
         return self.conv(x), x[..., x.shape[-1] - self.context :]

@@ -1,0 +1,46 @@
+"""Causal transposed convolution with explicit state, computed as a convolution."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from kvant.errors import UsageError
+from kvant.protocols import State
+from kvant.streaming import Causal
+
+
+class CausalTransposedConv1d(Causal):
+    """[B, C, T] -> [B, C', T stride]: every frame adds an answer of kernel_size samples, overlapping the next frames'.
+
+        y[t stride + j] = b + sum_m W[m stride + j] x[t - m],   0 <= j < stride,  0 <= m < kernel_size / stride.
+
+    So it is a convolution over frames whose channels are the `stride` phases j of each output channel. The state is the
+    kernel_size / stride - 1 frames before, zeros at the start; what the last ones would still add after the end is cut.
+    """
+
+    def __init__(self, channels: int, out_channels: int, kernel_size: int, stride: int) -> None:
+        super().__init__()
+        taps, rest = divmod(kernel_size, stride)
+        if rest or not taps:
+            raise UsageError(f"kernel_size {kernel_size}: must be a multiple of the stride {stride}")
+        self.conv = nn.Conv1d(channels, out_channels * stride, taps, bias=False)
+        self.bias = nn.Parameter(torch.empty(out_channels))
+        nn.init.uniform_(self.bias, -1 / math.sqrt(channels * taps), 1 / math.sqrt(channels * taps))
+        self.stride = stride
+        self.context = taps - 1
+
+    def initial_state(self, batch: int) -> State:
+        return self.conv.weight.new_zeros(batch, self.conv.in_channels, self.context)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        x = torch.cat([state, x], dim=-1)
+        phases = self.conv(x).unflatten(1, (-1, self.stride)).transpose(2, 3)
+        return phases.flatten(2) + self.bias[:, None], x[..., x.shape[-1] - self.context :]
+
+
+def as_convolution(weight: Tensor, stride: int) -> Tensor:
+    """Weight [C' stride, C, taps] of the convolution, latest tap last, of W [C, C', kernel_size] as torch keeps it."""
+    channels, out_channels, kernel_size = weight.shape
+    taps = weight.reshape(channels, out_channels, kernel_size // stride, stride).flip(2)
+    return taps.permute(1, 3, 0, 2).reshape(out_channels * stride, channels, kernel_size // stride)
