@@ -137,6 +137,15 @@ class TestCodec:
         assert all(240 <= size <= 256 for size in sizes)
         assert len(sizes) == {"VectorQuantizer": 1, "Continuous": 0}.get(kind.__name__, 4)
 
+    def test_projections_start_at_the_leading_dimensions(self) -> None:
+        """Stage after stage: together they carry the first K d of them as they are, and nothing of the others."""
+        config = ablation.QuantizerConfig(quantizer="ProjectedQuantizer(dim=8)")
+        stages = ablation.build(ablation.Config(BACKBONE, config)).quantizer.levels
+        latents = torch.randn(2, 64, 5)
+        carried = sum(stage.out(stage.into(latents)) for stage in stages)
+        assert torch.equal(carried[:, :32], latents[:, :32])
+        assert not carried[:, 32:].any()
+
     def test_its_config_survives_json(self) -> None:
         config = ablation.Config(quantizer=ablation.QuantizerConfig(remedies=("KMeansInit(iterations=3)",)))
         assert config_from_json(ablation.Config, json.loads(json.dumps(dataclasses.asdict(config)))) == config

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import log2
 from typing import Any
 
+import torch
 from torch import nn
 
 from kvant.codecs.ablation.parts import call, made, named
@@ -71,14 +72,16 @@ class Kit:
         books = [self.codebook(self.size, dim) for _ in range(levels)]
         return ResidualQuantizer(books, self.gradient, self.remedies, self.penalties)
 
-    def projected(self, quantizer: Quantizer, dim: int, unit: bool = False) -> ProjectedQuantizer:
-        """`quantizer` of `dim` dimensions behind a projection that starts orthonormal, and before its transpose.
+    def projected(self, quantizer: Quantizer, dim: int, stage: int = 0, unit: bool = False) -> ProjectedQuantizer:
+        """`quantizer` of `dim` dimensions between two projections.
 
-        unit: whether what is projected is brought to length 1.
+        They start at `dim` dimensions of the latents, each stage's behind those of the last: latents in closed form are
+        ordered by variance, so that these are the ones to begin with. unit: what is projected is brought to length 1.
         """
         into, out = nn.Conv1d(self.dim, dim, 1, bias=False), nn.Conv1d(dim, self.dim, 1, bias=False)
-        nn.init.orthogonal_(into.weight)
-        out.weight.data.copy_(into.weight.data.transpose(0, 1))
+        chosen = nn.functional.one_hot((torch.arange(dim) + stage * dim) % self.dim, self.dim).float()
+        into.weight.data.copy_(chosen[..., None])
+        out.weight.data.copy_(chosen.T[..., None])
         return ProjectedQuantizer(quantizer, nn.Sequential(into, UnitNorm()) if unit else into, out)
 
 
@@ -126,36 +129,36 @@ def grouped(kit: Kit, groups: int = 2) -> GroupedQuantizer:
 def split(kit: Kit, dim: int = 32) -> SplitQuantizer:
     """One codebook beside a residual quantizer of K - 1 levels, each behind a projection to `dim` dimensions."""
     first, others = kit.vector(dim), kit.residual(dim, max(kit.levels - 1, 1))
-    return SplitQuantizer(kit.projected(first, dim), kit.projected(others, dim))
+    return SplitQuantizer(kit.projected(first, dim), kit.projected(others, dim, 1))
 
 
 def projected(kit: Kit, dim: int = 8, unit: bool = False) -> MultiStageQuantizer:
     """K codebooks of `dim` dimensions, each behind a projection of its own (factorised codes)."""
-    return MultiStageQuantizer([kit.projected(kit.vector(dim), dim, unit) for _ in range(kit.levels)])
+    return MultiStageQuantizer([kit.projected(kit.vector(dim), dim, stage, unit) for stage in range(kit.levels)])
 
 
 def finite_scalar(kit: Kit, levels: tuple[int, ...] = (8, 6, 5)) -> MultiStageQuantizer:
     """K codes of `levels`, each behind a projection of its own."""
     stages = [FiniteScalarQuantizer(levels, kit.gradient) for _ in range(kit.levels)]
-    return MultiStageQuantizer([kit.projected(stage, len(levels)) for stage in stages])
+    return MultiStageQuantizer([kit.projected(stage, len(levels), place) for place, stage in enumerate(stages)])
 
 
 def uniform_scalar(kit: Kit, levels: tuple[int, ...] = (8, 6, 5)) -> MultiStageQuantizer:
     """K codes of `levels`, each behind a projection of its own."""
     stages = [UniformScalarQuantizer(levels, kit.gradient) for _ in range(kit.levels)]
-    return MultiStageQuantizer([kit.projected(stage, len(levels)) for stage in stages])
+    return MultiStageQuantizer([kit.projected(stage, len(levels), place) for place, stage in enumerate(stages)])
 
 
 def lookup_free(kit: Kit) -> MultiStageQuantizer:
     """K codes of log2 V bits, each behind a projection of its own."""
     stages = [LookupFreeQuantizer(bits(kit), kit.gradient) for _ in range(kit.levels)]
-    return MultiStageQuantizer([kit.projected(stage, bits(kit)) for stage in stages])
+    return MultiStageQuantizer([kit.projected(stage, bits(kit), place) for place, stage in enumerate(stages)])
 
 
 def binary_spherical(kit: Kit) -> MultiStageQuantizer:
     """K codes of log2 V bits, each behind a projection of its own."""
     stages = [BinarySphericalQuantizer(bits(kit), kit.gradient) for _ in range(kit.levels)]
-    return MultiStageQuantizer([kit.projected(stage, bits(kit)) for stage in stages])
+    return MultiStageQuantizer([kit.projected(stage, bits(kit), place) for place, stage in enumerate(stages)])
 
 
 def relaxed(kit: Kit) -> MultiStageQuantizer:
