@@ -1,6 +1,7 @@
 """A codec is an encoder, a quantizer and a decoder; here a wav becomes codes and comes back, whole or step by step."""
 
-from math import ceil
+from fractions import Fraction
+from math import ceil, floor
 from typing import NamedTuple
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from kvant.errors import UsageError
 from kvant.protocols import LevelledQuantizer, Quantized, Quantizer, State
-from kvant.streaming import Causal
+from kvant.streaming import Causal, LookAhead, chunked, stepwise
 
 
 class Reconstruction(NamedTuple):
@@ -26,12 +27,18 @@ class Codec(nn.Module):
     what encoding appends in silence to the end so that the last sample gets out. So N samples make
     T = ceil((N + pre_skip) / hop_length) frames, and none make none. This is the only place that knows.
 
-    The algorithmic latency is hop_length + pre_skip samples: a hop must be full before it can be coded, and is heard
-    `pre_skip` later.
+    A codec streams if its encoder and decoder are Causal. One that looks ahead codes whole signals, or in chunks, and
+    refuses steps.
     """
 
     def __init__(
-        self, encoder: Causal, quantizer: Quantizer, decoder: Causal, sample_rate: int, hop_length: int, pre_skip: int
+        self,
+        encoder: Causal | LookAhead,
+        quantizer: Quantizer,
+        decoder: Causal | LookAhead,
+        sample_rate: int,
+        hop_length: int,
+        pre_skip: int,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -48,8 +55,19 @@ class Codec(nn.Module):
 
     @property
     def latency(self) -> int:
-        """Algorithmic latency in samples."""
-        return self.hop_length + self.pre_skip
+        """Algorithmic latency in samples: output n is decided by input up to n + latency - 1, for some n by that one.
+
+        Of a causal codec hop_length + pre_skip: a hop must be full before it can be coded, and is heard `pre_skip`
+        later. Looking ahead adds what the receptive fields reach beyond.
+        """
+        ahead = Fraction(self.hop_length - 1)
+        if isinstance(self.encoder, LookAhead):
+            field = self.encoder.receptive_field
+            ahead = field.right + self.hop_length - field.stride
+        if isinstance(self.decoder, LookAhead):
+            field = self.decoder.receptive_field
+            ahead += field.right / field.stride
+        return floor(ahead) + 1 + self.pre_skip
 
     @property
     def num_codebooks(self) -> int:
@@ -79,24 +97,27 @@ class Codec(nn.Module):
         return Reconstruction(self.trim(self.decoder(quantized.latents), wav.shape[-1]), quantized)
 
     @torch.inference_mode()
-    def encode(self, wav: Tensor, num_codebooks: int | None = None, beam: int = 1) -> Tensor:
+    def encode(self, wav: Tensor, num_codebooks: int | None = None, beam: int = 1, chunk: int | None = None) -> Tensor:
         """Codes int64 [B, K, T] of wav [B, 1, N]. In a batch, the first num_frames(n) of a shorter item are its own.
 
         beam: 1 is greedy, level by level; a wider one chooses the levels together, for the `num_codebooks` asked for
-        (a prefix of them decodes as ever, and is worse than codes searched for that many). UsageError: the quantizer
-        has no levels to choose together, or a beam below 1.
+        (a prefix of them decodes as ever, and is worse than codes searched for that many). chunk: frames to encode at
+        a time, for less memory and the same codes. UsageError: the quantizer has no levels to choose together, a beam
+        or a chunk below 1.
         """
         if wav.shape[-1] == 0:
             return torch.zeros(len(wav), num_codebooks or self.num_codebooks, 0, dtype=torch.int64, device=wav.device)
-        return self._quantize(self.encoder(self.pad(wav)), num_codebooks, beam)
+        return self._quantize(self._run(self.encoder, self.pad(wav), self.hop_length, chunk), num_codebooks, beam)
 
     @torch.inference_mode()
-    def decode(self, codes: Tensor, num_samples: int | None = None) -> Tensor:
-        """wav [B, 1, N] of codes [B, k, T]; N is `num_samples`, or all that the frames hold."""
+    def decode(self, codes: Tensor, num_samples: int | None = None, chunk: int | None = None) -> Tensor:
+        """wav [B, 1, N] of codes [B, k, T]; N is `num_samples`, or all that the frames hold. chunk: as in `encode`."""
         if codes.shape[-1] == 0:
             return torch.zeros(len(codes), 1, 0, device=codes.device)
         longest = max(codes.shape[-1] * self.hop_length - self.pre_skip, 0)
-        return self.trim(self.decoder(self.quantizer.decode(codes)), longest if num_samples is None else num_samples)
+        latents = self.quantizer.decode(codes)
+        wav = self._run(self.decoder, latents, latents.shape[-1] // codes.shape[-1], chunk)
+        return self.trim(wav, longest if num_samples is None else num_samples)
 
     @torch.inference_mode()
     def encode_step(
@@ -113,6 +134,17 @@ class Codec(nn.Module):
     def decode_step(self, codes: Tensor, state: State) -> tuple[Tensor, State]:
         """wav [B, 1, n * hop] of the next codes, `pre_skip` samples late; start from `decoder.initial_state(B)`."""
         return self.decoder.step(self.quantizer.decode(codes), state)
+
+    def _run(self, part: Causal | LookAhead, x: Tensor, frame: int, chunk: int | None) -> Tensor:
+        """part(x) of x [B, C, T * frame], all at once or `chunk` frames at a time. UsageError: chunk < 1."""
+        if chunk is None:
+            return part(x)
+        if chunk < 1:
+            raise UsageError(f"chunk {chunk}: at least 1 frame at a time")
+        if isinstance(part, LookAhead):
+            return chunked(part, x, chunk * frame // part.receptive_field.stride.numerator)
+        blocks = x.split(chunk * frame, dim=-1)
+        return stepwise(part, x, [block.shape[-1] for block in blocks])
 
     def _quantize(self, latents: Tensor, num_codebooks: int | None, beam: int) -> Tensor:
         """Codes [B, K, T] of latents [B, D, T]."""

@@ -2,14 +2,19 @@
 
 Since the whole-signal pass *is* the streaming pass, there is no second code path that could disagree with it. A state
 is a value (nested tuples of tensors): keep a copy to fork a stream, drop it to restart.
+
+A part that looks ahead has no such pass. `chunked` computes its whole-signal pass from pieces that overlap.
 """
 
 from collections.abc import Sequence
+from math import ceil, floor
 
 import torch
 from torch import Tensor, nn
 
+from kvant.errors import UsageError
 from kvant.protocols import State
+from kvant.receptive_field import ReceptiveField
 
 
 class Causal(nn.Module):
@@ -25,6 +30,28 @@ class Causal(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.step(x, self.initial_state(x.shape[0]))[0]
+
+
+class LookAhead(nn.Module):
+    """Base of every part whose output depends on later input, as far as it declares. Time is the last axis.
+
+    It has no states and no steps, and says so to whoever asks for them.
+    """
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """What an output depends on."""
+        raise TypeError(f"{type(self).__name__} must declare its receptive_field")
+
+    def initial_state(self, batch: int) -> State:
+        """UsageError: there is none."""
+        raise UsageError(
+            f"{type(self).__name__} looks ahead and does not stream: encode and decode whole, or in chunks"
+        )
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """UsageError: there is none."""
+        return x, self.initial_state(len(x))
 
 
 class Pointwise(Causal):
@@ -102,4 +129,30 @@ def stepwise(part: Causal, x: Tensor, sizes: list[int]) -> Tensor:
     for block in x.split(sizes, dim=-1):
         y, state = part.step(block, state)
         outputs.append(y)
+    return torch.cat(outputs, dim=-1)
+
+
+def chunked(part: LookAhead, x: Tensor, chunk: int) -> Tensor:
+    """part(x) [B, D, M] of a part that looks ahead, with the memory of a piece of x [B, C, N] at a time.
+
+    chunk: how far to go at a time, in the smallest stretches that are whole numbers of inputs and of outputs: 1 output
+    of an encoder, 1 input of a decoder. Each piece is continued on both sides by what its outputs depend on, and what
+    the cut has touched is dropped: the result is that of the whole but for rounding, at the cost of computing the
+    overlap twice. UsageError: chunk < 1, or x is empty or ends within a stretch.
+    """
+    field = part.receptive_field
+    taken, given = field.stride.numerator, field.stride.denominator
+    # The first output of a stretch that begins at input 0 reads floor(left) before it; the last reads `right` beyond
+    # taken - stride, where the stretch has taken - 1.
+    before = max(ceil(floor(field.left) / taken), 0)
+    after = max(ceil((floor(field.right - field.stride) + 1) / taken), 0)
+    stretches, rest = divmod(x.shape[-1], taken)
+    if chunk < 1 or rest or not stretches:
+        raise UsageError(f"chunk {chunk} of {x.shape[-1]} inputs: needs at least 1, and whole multiples of {taken}")
+    outputs = []
+    for start in range(0, stretches, chunk):
+        stop = min(start + chunk, stretches)
+        first, last = max(start - before, 0), min(stop + after, stretches)
+        y = part(x[..., first * taken : last * taken])
+        outputs.append(y[..., (start - first) * given : (stop - first) * given])
     return torch.cat(outputs, dim=-1)

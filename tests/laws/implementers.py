@@ -121,13 +121,18 @@ DISCRIMINATORS: dict[type, Callable[[], Discriminator]] = {
 
 def causal_classes() -> Iterator[type]:
     """Every Causal subclass defined in `streaming` or below one of the packages of parts."""
+    return classes_of_parts(Causal)
+
+
+def classes_of_parts(base: type) -> Iterator[type]:
+    """Every subclass of `base` defined in `streaming` or below one of the packages of parts."""
     names = ["kvant.streaming"]
     for package in ("layers", "encoders", "decoders", "heads"):
         path = importlib.import_module(f"kvant.{package}").__path__
         names += [module.name for module in pkgutil.walk_packages(path, f"kvant.{package}.")]
     for name in names:
         for _, kind in inspect.getmembers(importlib.import_module(name), inspect.isclass):
-            if kind.__module__ == name and issubclass(kind, Causal) and kind is not Causal:
+            if kind.__module__ == name and issubclass(kind, base) and kind is not base:
                 yield kind
 
 
@@ -146,5 +151,6 @@ __all__ = [
     "REMEDIES",
     "Part",
     "causal_classes",
+    "classes_of_parts",
     "missing",
 ]

@@ -1,0 +1,105 @@
+"""DAC, the Descript Audio Codec (Kumar et al., 2023): music and all sounds, at full bandwidth.
+
+Signal      44.1, 24 or 16 kHz mono; looks ahead, does not stream
+Encoder     Conv7 to 64 channels, blocks of three residual units (Snake, dilations 1, 3, 9) and a strided convolution
+            that doubles the channels, strides 2 4 8 8 (2 4 5 8 at 24 and 16 kHz), Conv3 to 1024
+Quantizer   9 (32, 12) levels x 1024 vectors of 8 dimensions behind a projection each, searched by angle; 10 bits a
+            level: 7.75 kbit/s at 86.1 frames/s (24 at 75, 6 at 50); levels dropped in training
+Decoder     the encoder mirrored, from 1536 channels
+Training    mel distances at 7 scales 15, features 2, adversaries 1 (periods, and complex spectra in bands), codebook 1,
+            commitment 0.25
+
+`keys` names the tensors of the official weights. Three things are the reference's, since its weights depend on them:
+`DirectedCodebook`, which searches directions but decodes vectors of any length; the end of a signal at odd strides, see
+`DACDecoder`; and zeros, not a mirror, outside the signal. Losses of the levels are means here and sums there.
+"""
+
+from dataclasses import dataclass, replace
+from math import prod
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kvant.codec import Codec
+from kvant.decoders.dac import DACDecoder
+from kvant.encoders.dac import DACEncoder
+from kvant.quantizers.codebooks import LearnedCodebook
+from kvant.quantizers.gradients import straight_through
+from kvant.quantizers.kmeans import nearest
+from kvant.quantizers.multi_stage import MultiStageQuantizer
+from kvant.quantizers.projected import ProjectedQuantizer
+from kvant.quantizers.vector import VectorQuantizer
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything the architecture depends on; JSON-able. strides: the encoder's; the decoder's are their reverse."""
+
+    sample_rate: int = 44100
+    strides: tuple[int, ...] = (2, 4, 8, 8)
+    encoder_channels: int = 64
+    decoder_channels: int = 1536
+    latent_dim: int = 1024
+    num_codebooks: int = 9
+    codebook_size: int = 1024
+    codebook_dim: int = 8
+
+
+KHZ_44 = Config()
+KHZ_44_16KBPS = replace(KHZ_44, latent_dim=128, num_codebooks=18)
+KHZ_24 = Config(sample_rate=24000, strides=(2, 4, 5, 8), num_codebooks=32)
+KHZ_16 = replace(KHZ_24, sample_rate=16000, num_codebooks=12)
+RELEASES = {"dac-44khz": KHZ_44, "dac-44khz-16kbps": KHZ_44_16KBPS, "dac-24khz": KHZ_24, "dac-16khz": KHZ_16}
+"""Name -> config of the four sets of weights that were published."""
+
+
+class DirectedCodebook(LearnedCodebook):
+    """Searched by angle, z / |z| against e / |e|, but decoded to e, whatever its length.
+
+    So what is chosen need not be nearest, and losses compare z and e as they are. (`NormalizedCodebook` has one
+    geometry for all.)
+    """
+
+    def search(self, latents: Tensor) -> Tensor:
+        return nearest(F.normalize(latents), F.normalize(self.vectors.detach()))
+
+
+def factorised_level(latent_dim: int, codebook_dim: int, codebook_size: int) -> ProjectedQuantizer:
+    """One level: latents [B, D, T] mapped to d dimensions, quantized by angle, mapped back."""
+    return ProjectedQuantizer(
+        VectorQuantizer(DirectedCodebook(codebook_size, codebook_dim), straight_through, remedies=()),
+        into=nn.Conv1d(latent_dim, codebook_dim, 1),
+        out=nn.Conv1d(codebook_dim, latent_dim, 1),
+    )
+
+
+def build(config: Config) -> Codec:
+    """The codec of `config`, with random weights."""
+    dims = config.latent_dim, config.codebook_dim, config.codebook_size
+    return Codec(
+        DACEncoder(config.encoder_channels, config.strides, config.latent_dim),
+        MultiStageQuantizer([factorised_level(*dims) for _ in range(config.num_codebooks)]),
+        DACDecoder(config.latent_dim, config.decoder_channels, config.strides[::-1]),
+        sample_rate=config.sample_rate,
+        hop_length=prod(config.strides),
+        pre_skip=0,
+    )
+
+
+NAMES = {
+    "encoder.block.": "encoder.layers.",
+    "decoder.model.": "decoder.layers.",
+    "quantizer.quantizers.": "quantizer.levels.",
+    ".in_proj.": ".into.",
+    ".out_proj.": ".out.",
+    ".codebook.": ".quantizer.codebook.",
+}
+"""Parts of official names -> of ours. A block within a block is a plain sequence here, a unit within it is not."""
+
+
+def our_name(official: str) -> str:
+    """The name here of a tensor of the official weights, weight norm folded: `encoder.block.1.block.0.block.1.bias`."""
+    for theirs, ours in NAMES.items():
+        official = official.replace(theirs, ours, 1)
+    outer, *inner = official.split(".block.")
+    return ".".join([outer, *inner[:1]]) + "".join(f".layers.{place}" for place in inner[1:])

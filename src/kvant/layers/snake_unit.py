@@ -1,0 +1,38 @@
+"""The residual unit of DAC and SNAC: a dilated convolution and a pointwise one, a Snake before each."""
+
+from torch import Tensor, nn
+
+from kvant.layers.snake import Snake
+from kvant.receptive_field import ReceptiveField, receptive_field
+
+KERNEL = 7
+
+
+class SnakeUnit(nn.Module):
+    """x + W1 Snake(W7 Snake(x)) for x [B, C, T]; W7 spans 7 samples, `dilation` apart (Kumar et al., 2023).
+
+    It sees 3 * dilation samples to either side. depthwise: W7 keeps channels apart (SNAC: Siuzdak et al., 2024).
+    """
+
+    def __init__(self, channels: int, dilation: int, depthwise: bool = False) -> None:
+        super().__init__()
+        groups = channels if depthwise else 1
+        reach = KERNEL // 2 * dilation
+        self.layers = nn.Sequential(
+            Snake(channels),
+            nn.Conv1d(channels, channels, KERNEL, dilation=dilation, padding=reach, groups=groups),
+            Snake(channels),
+            nn.Conv1d(channels, channels, 1),
+        )
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        return ReceptiveField().beside(receptive_field(self.layers))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
+def snake_units(channels: int, depthwise: bool = False) -> list[nn.Module]:
+    """Three units of dilations 1, 3 and 9, which see 39 samples to either side."""
+    return [SnakeUnit(channels, dilation, depthwise) for dilation in (1, 3, 9)]
