@@ -25,13 +25,13 @@ def statistics(codec: nn.Module) -> set[str]:
     }
 
 
-def tensors_of(codec: Codec) -> dict[str, np.ndarray]:
-    """What inference needs, by name: trained weights rounded to float16, fixed transforms as they are."""
+def tensors_of(codec: Codec, half: bool = True) -> dict[str, np.ndarray]:
+    """What inference needs, by name: trained weights rounded to float16 if `half`, fixed transforms as they are."""
     dropped = statistics(codec)
     trained = {name for name, _ in codec.named_parameters()}
     trained |= {f"{name}.weight" for name, module in codec.named_modules() if isinstance(module, TrackedCodebook)}
     return {
-        name: (tensor.half() if name in trained else tensor).detach().cpu().numpy()
+        name: (tensor.half() if half and name in trained else tensor).detach().cpu().numpy()
         for name, tensor in codec.state_dict().items()
         if name not in dropped
     }
@@ -52,8 +52,13 @@ def config_from_json(kind: type, values: dict[str, Any]) -> Any:
     return kind(**restored)
 
 
-def save_codec(path: Path, codec: Codec, architecture: str, config: Any, record: dict[str, Any]) -> None:
-    """Write `codec` as a model file. record: `name` and anything to remember (training, licence, measures)."""
+def save_codec(
+    path: Path, codec: Codec, architecture: str, config: Any, record: dict[str, Any], half: bool = True
+) -> None:
+    """Write `codec` as a model file. record: `name` and anything to remember (training, licence, measures).
+
+    half: keep trained weights in float16. Weights of others stay as they were published, so that their codes do.
+    """
     signal = {
         "sample_rate": codec.sample_rate,
         "hop_length": codec.hop_length,
@@ -61,7 +66,7 @@ def save_codec(path: Path, codec: Codec, architecture: str, config: Any, record:
         "codebook_sizes": codec.quantizer.codebook_sizes,
     }
     metadata = {"architecture": architecture, "config": dataclasses.asdict(config), "signal": signal, **record}
-    write_model_file(path, tensors_of(codec), metadata, overwrite=True)
+    write_model_file(path, tensors_of(codec, half), metadata, overwrite=True)
 
 
 def load_codec(path: Path) -> Codec:

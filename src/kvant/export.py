@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from kvant.checkpoint import load_codec
 from kvant.codec import Codec
-from kvant.errors import ModelError
+from kvant.codecs.mirrored import MirroredCodec
+from kvant.errors import ModelError, UsageError
 from kvant.files import atomic_write
 from kvant.model_file import LAYOUT_KEY, layout_digest, read_layout
 from kvant.protocols import Quantizer
@@ -126,6 +127,8 @@ def point_at(model: onnx.ModelProto, weights: Path) -> onnx.ModelProto:
 def export(weights: Path) -> tuple[Path, Path]:
     """Write encoder.onnx and decoder.onnx beside the model file `weights`; return their paths."""
     codec = load_codec(weights)
+    if isinstance(codec, MirroredCodec):
+        raise UsageError(f"{weights}: no graph mirrors the edges of a signal; import it again with --edges silence")
     encoder = EncoderStep(codec)
     encoder_state = flatten_state(codec.encoder.initial_state(2))
     decoder_state = flatten_state(codec.decoder.initial_state(2))

@@ -87,8 +87,9 @@ class ModelFile:
 
     @property
     def num_parameters(self) -> int:
-        """How many values were learnt: those are kept in float16, fixed transforms in float32."""
-        return sum(array.size for array in self.tensors.values() if array.dtype == np.float16)
+        """How many values were learnt: those in float16, beside fixed transforms in float32; or all, if none is."""
+        arrays = self.tensors.values()
+        return sum(array.size for array in [a for a in arrays if a.dtype == np.float16] or arrays)
 
 
 def write_model_file(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, Any], overwrite: bool) -> None:

@@ -19,6 +19,7 @@ from kvant.cli.doctor import doctor
 from kvant.cli.encode import encode
 from kvant.cli.eval import eval
 from kvant.cli.export import export
+from kvant.cli.importing import import_weights
 from kvant.cli.info import info
 from kvant.cli.models import models
 from kvant.cli.roundtrip import roundtrip
@@ -30,7 +31,7 @@ _VERBS: tuple[Callable[..., None], ...] = (
     *(encode, decode, roundtrip),
     *(info, verify, truncate),
     *(models, train, doctor, export, eval),
-    *(demo, ablate),
+    *(demo, ablate, import_weights),
 )
 
 

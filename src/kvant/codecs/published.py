@@ -1,0 +1,28 @@
+"""What must be known of published weights to make a codec of them: their layout, and whose they are."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Published:
+    """Weights somebody released.
+
+    config: of the `architecture` they fill. convert: from their state, weight norm folded, to that of our codec; names
+    it does not know, it leaves. ignorable: regular expressions of the names that inference does without.
+    source: the file as its authors name it. sha256: how its digest begins, if they say.
+    """
+
+    architecture: str
+    config: Any
+    convert: Callable[[State], State]
+    ignorable: tuple[str, ...]
+    source: str
+    sha256: str
+    code_licence: str
+    weights_licence: str

@@ -1,0 +1,70 @@
+"""Published weights -> codec -> model file; strict in both directions, and on record whose weights they are."""
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from kvant.checkpoint import save_codec, statistics
+from kvant.codec import Codec
+from kvant.codecs import CODECS
+from kvant.codecs.published import Published
+from kvant.errors import ModelError, UsageError
+from kvant.importing.checkpoint_files import read_checkpoint, sha256
+from kvant.importing.weight_norm import fold_weight_norm
+from kvant.quantizers import TrackedCodebook
+
+
+def fill(published: Published, state: dict[str, Tensor]) -> Codec:
+    """The codec of `published` with the weights of a state in the layout of its authors, in evaluation mode.
+
+    ModelError: a name that is neither converted nor ignorable, one that is missing, a shape that does not fit.
+    """
+    kind, build = CODECS[published.architecture]
+    assert isinstance(published.config, kind)
+    codec = build(published.config)
+    kept = {name: tensor for name, tensor in state.items() if not _matches(published.ignorable, name)}
+    converted = published.convert(fold_weight_norm(kept))
+    own = {name: tensor for name, tensor in codec.state_dict().items() if name not in statistics(codec)}
+    for trouble, names in (("unknown", set(converted) - set(own)), ("missing", set(own) - set(converted))):
+        if names:
+            raise ModelError(f"weights do not fit {published.source}: {trouble}: {', '.join(sorted(names)[:5])}")
+    for name, tensor in converted.items():
+        if tensor.shape != own[name].shape:
+            raise ModelError(
+                f"weights do not fit {published.source}: {name}: {tuple(tensor.shape)}, not {tuple(own[name].shape)}"
+            )
+    codec.load_state_dict({name: tensor.float() for name, tensor in converted.items()}, strict=False)
+    for module in codec.modules():
+        if isinstance(module, TrackedCodebook):
+            module.restore()
+    return codec.eval()
+
+
+def import_checkpoint(
+    name: str, published: Published, checkpoint: Path, model: Path, options: dict[str, Any]
+) -> dict[str, Any]:
+    """Write the model file of a checkpoint, in float32; return the record kept in it.
+
+    options: fields of the config that differ from the published. UsageError: the config has no such field.
+    """
+    unknown = set(options) - {field.name for field in dataclasses.fields(published.config)}
+    if unknown:
+        raise UsageError(f"{name} has no option {', '.join(sorted(unknown))}")
+    published = dataclasses.replace(published, config=dataclasses.replace(published.config, **options))
+    codec = fill(published, read_checkpoint(checkpoint))
+    digest = sha256(checkpoint)
+    record = {
+        "name": name,
+        "source": {"file": published.source, "sha256": digest, "as_published": digest.startswith(published.sha256)},
+        "licence": {"code": published.code_licence, "weights": published.weights_licence},
+    }
+    model.parent.mkdir(parents=True, exist_ok=True)
+    save_codec(model, codec, published.architecture, published.config, record, half=False)
+    return record
+
+
+def _matches(patterns: tuple[str, ...], name: str) -> bool:
+    return any(re.fullmatch(pattern, name) for pattern in patterns)

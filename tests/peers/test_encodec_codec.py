@@ -1,0 +1,120 @@
+"""The official EnCodec package's codec, weight for weight: the same codes, the same waveform.
+
+How to install it is said in `test_encodec.py`; without it these tests are skipped.
+"""
+
+import sys
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from kvant.codec import Codec
+from kvant.codecs import encodec
+from kvant.codecs.published import Published
+from kvant.importing.filling import fill
+from kvant.layers.seanet import SEANetConfig
+from kvant.streaming import stepwise
+from tests.near_ties import count_near_ties
+from tests.peers import stand_ins
+from tests.speech import speech
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+HOP = 320
+SMALL = SEANetConfig(filters=8)
+
+
+@pytest.fixture(scope="module")
+def official() -> ModuleType:
+    pytest.importorskip("einops")
+    added = stand_ins.torchaudio()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in added.items():
+            patch.setitem(sys.modules, name, module)
+        return pytest.importorskip("encodec.model")
+
+
+@torch.no_grad()
+def awake(model: Any) -> Any:
+    """The model with louder weights than at first, and each codebook where its residuals are."""
+    for name, parameter in model.named_parameters():
+        if name.endswith("weight_g"):
+            parameter.mul_(2)
+    residual = model.encoder(speech(2.0, batch=4, seed=3)).transpose(1, 2).reshape(-1, model.encoder.dimension)
+    for level in model.quantizer.vq.layers:
+        book = level._codebook
+        rows = residual[torch.randint(len(residual), (book.codebook_size,))]
+        book.embed.copy_(0.3 * rows + 0.03 * residual.std() * torch.randn_like(rows))
+        residual = residual - book.decode(book.encode(residual))
+    return model.eval()
+
+
+def published(config: encodec.Config) -> Published:
+    theirs = encodec.PUBLISHED["encodec-24khz"]
+    return Published(**{**vars(theirs), "config": config})
+
+
+@pytest.fixture(scope="module", params=["small", "as published"])
+def pair(request: pytest.FixtureRequest, official: ModuleType) -> tuple[Codec, Any]:
+    """(ours, theirs), filled with the same random weights."""
+    torch.manual_seed(0)
+    theirs = official.EncodecModel._get_model([1.5, 3.0, 6.0, 12.0, 24.0])
+    config = encodec.PUBLISHED["encodec-24khz"].config
+    if request.param == "small":
+        modules = official.m
+        theirs.encoder = modules.SEANetEncoder(n_filters=SMALL.filters, norm="weight_norm", causal=True)
+        theirs.decoder = modules.SEANetDecoder(n_filters=SMALL.filters, norm="weight_norm", causal=True)
+        config = encodec.Config(seanet=SMALL, edges="mirror")
+    awake(theirs)
+    return fill(published(config), theirs.state_dict()), theirs
+
+
+@torch.no_grad()
+def both(pair: tuple[Codec, Any], wav: Tensor, kbps: float, levels: int) -> None:
+    """Codes equal but for near ties, and the waveform of the same codes within 1e-5 of their peak."""
+    ours, theirs = pair
+    theirs.set_target_bandwidth(kbps)
+    ((expected, scale),) = theirs.encode(wav)
+    codes = ours.encode(wav, levels)
+    assert scale is None
+    assert codes.shape == expected.shape == (len(wav), levels, -(-wav.shape[-1] // HOP))
+    latents = ours.encoder(wav)
+    torch.testing.assert_close(latents, theirs.encoder(wav), rtol=0, atol=1e-5 * float(latents.abs().max()))
+    assert count_near_ties(ours.quantizer, latents, codes, expected) <= 1 + codes[:, 0].numel() / 100
+    heard, reference = ours.decode(expected, wav.shape[-1]), theirs.decode([(expected, None)])[..., : wav.shape[-1]]
+    assert heard.shape == wav.shape
+    assert (heard - reference).abs().max() <= 1e-5 * reference.abs().max()
+
+
+@pytest.mark.parametrize(("kbps", "levels"), [(1.5, 2), (6.0, 8), (24.0, 32)])
+def test_same_codes_and_waveform_at_every_bitrate(pair: tuple[Codec, Any], kbps: float, levels: int) -> None:
+    both(pair, speech(0.4), kbps, levels)
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, HOP - 1, HOP, HOP + 1, 6 * HOP, 7 * HOP + 3, 20 * HOP + 161])
+def test_same_codes_and_waveform_at_every_length(pair: tuple[Codec, Any], length: int) -> None:
+    both(pair, speech(1.0, batch=3)[..., :length], 6.0, 8)
+
+
+def test_streams_give_the_codes_and_waveform_of_the_official_whole(pair: tuple[Codec, Any]) -> None:
+    """Seven hops first, then one by one, and an end within a hop."""
+    ours, theirs = pair
+    wav = speech(0.4, batch=2)[..., : 25 * HOP + 99]
+    theirs.set_target_bandwidth(24.0)
+    with torch.no_grad():
+        ((codes, _),) = theirs.encode(wav)
+        latents = stepwise(ours.encoder, wav, [7 * HOP] + [HOP] * 18 + [99])
+        assert count_near_ties(ours.quantizer, latents, ours.quantizer.encode(latents), codes) <= 2
+        heard = stepwise(ours.decoder, ours.quantizer.decode(codes), [7] + [1] * 19)
+        reference = theirs.decode([(codes, None)])
+    assert (heard - reference).abs().max() <= 1e-5 * reference.abs().max()
+
+
+def test_it_has_the_weights_of_the_official_one(pair: tuple[Codec, Any]) -> None:
+    """All of them, counted after folding: what is left out is one gain a row."""
+    ours, theirs = pair
+    gains = sum(value.numel() for name, value in theirs.named_parameters() if name.endswith("weight_g"))
+    expected = sum(value.numel() for value in theirs.parameters()) - gains
+    assert sum(value.numel() for value in ours.parameters()) == expected
