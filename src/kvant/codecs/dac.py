@@ -9,11 +9,12 @@ Decoder     the encoder mirrored, from 1536 channels
 Training    mel distances at 7 scales 15, features 2, adversaries 1 (periods, and complex spectra in bands), codebook 1,
             commitment 0.25
 
-`keys` names the tensors of the official weights. Three things are the reference's, since its weights depend on them:
+Three things are the reference's, since its weights depend on them:
 `DirectedCodebook`, which searches directions but decodes vectors of any length; the end of a signal at odd strides, see
 `DACDecoder`; and zeros, not a mirror, outside the signal. Losses of the levels are means here and sums there.
 """
 
+import re
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -21,6 +22,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kvant.codec import Codec
+from kvant.codecs.published import Published
 from kvant.decoders.dac import DACDecoder
 from kvant.encoders.dac import DACEncoder
 from kvant.quantizers.codebooks import LearnedCodebook
@@ -49,8 +51,6 @@ KHZ_44 = Config()
 KHZ_44_16KBPS = replace(KHZ_44, latent_dim=128, num_codebooks=18)
 KHZ_24 = Config(sample_rate=24000, strides=(2, 4, 5, 8), num_codebooks=32)
 KHZ_16 = replace(KHZ_24, sample_rate=16000, num_codebooks=12)
-RELEASES = {"dac-44khz": KHZ_44, "dac-44khz-16kbps": KHZ_44_16KBPS, "dac-24khz": KHZ_24, "dac-16khz": KHZ_16}
-"""Name -> config of the four sets of weights that were published."""
 
 
 class DirectedCodebook(LearnedCodebook):
@@ -86,20 +86,38 @@ def build(config: Config) -> Codec:
     )
 
 
-NAMES = {
-    "encoder.block.": "encoder.layers.",
-    "decoder.model.": "decoder.layers.",
-    "quantizer.quantizers.": "quantizer.levels.",
-    ".in_proj.": ".into.",
-    ".out_proj.": ".out.",
-    ".codebook.": ".quantizer.codebook.",
+NAMES = (
+    (r"^encoder\.block\.", "encoder.layers."),
+    (r"^decoder\.model\.", "decoder.layers."),
+    (r"(\d+)\.block\.(\d+)", r"\1.\2"),
+    (r"\.block\.", ".layers."),
+    (r"^quantizer\.quantizers\.", "quantizer.levels."),
+    (r"\.in_proj\.", ".into."),
+    (r"\.out_proj\.", ".out."),
+    (r"\.codebook\.", ".quantizer.codebook."),
+)
+"""Patterns of the official package's names, and ours; applied in this order, each once."""
+
+
+def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Our state of the official package's, weight norm folded: only names differ."""
+    converted = {}
+    for name, tensor in state.items():
+        for pattern, replacement in NAMES:
+            name = re.sub(pattern, replacement, name, count=1)
+        converted[name] = tensor
+    return converted
+
+
+def published(config: Config, source: str) -> Published:
+    """Weights of `config` that the authors released; they give no digests."""
+    return Published("dac", config, from_official, (), source, sha256="", code_licence="MIT", weights_licence="MIT")
+
+
+PUBLISHED = {
+    "dac-44khz": published(KHZ_44, "weights.pth of release 0.0.1"),
+    "dac-44khz-16kbps": published(KHZ_44_16KBPS, "weights_44khz_16kbps.pth of release 1.0.0"),
+    "dac-24khz": published(KHZ_24, "weights_24khz.pth of release 0.0.4"),
+    "dac-16khz": published(KHZ_16, "weights_16khz.pth of release 0.0.5"),
 }
-"""Parts of official names -> of ours. A block within a block is a plain sequence here, a unit within it is not."""
-
-
-def our_name(official: str) -> str:
-    """The name here of a tensor of the official weights, weight norm folded: `encoder.block.1.block.0.block.1.bias`."""
-    for theirs, ours in NAMES.items():
-        official = official.replace(theirs, ours, 1)
-    outer, *inner = official.split(".block.")
-    return ".".join([outer, *inner[:1]]) + "".join(f".layers.{place}" for place in inner[1:])
+"""Released weights of this codec."""
