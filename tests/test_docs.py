@@ -44,3 +44,14 @@ def test_the_commands_of_the_readme_are_there() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     for target in re.findall(r"make ([a-z]+)", README):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
+def test_the_page_on_quantizers_names_every_part() -> None:
+    from kvant.quantizers import CODEBOOKS, LEVEL_DROPOUTS, QUANTIZERS
+    from kvant.quantizers.gradients import GRADIENTS, RELAXATIONS
+    from kvant.quantizers.penalties import PENALTIES
+    from kvant.quantizers.remedies import REMEDIES
+
+    page = (ROOT / "docs" / "quantizers.md").read_text(encoding="utf-8")
+    parts = (*QUANTIZERS, *CODEBOOKS, *GRADIENTS, *RELAXATIONS, *REMEDIES, *PENALTIES, *LEVEL_DROPOUTS)
+    assert [part.__name__ for part in parts if f"`{part.__name__}`" not in page] == []

@@ -12,6 +12,8 @@ def import_extra(module: str, extra: str, purpose: str = "this") -> Any:
         return import_module(module)
     except ImportError as error:
         missing = error.name or module
+        if missing.split(".")[0] == "kvant":
+            raise  # no extra brings what Kvant itself lacks
         raise UsageError(
             f"{purpose} needs the package {missing!r}, which is not installed: pip install 'kvant[{extra}]'"
         ) from error

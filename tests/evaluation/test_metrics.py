@@ -121,6 +121,11 @@ def test_a_missing_extra_names_its_remedy():
         import_extra("no_such_package_of_kvant", "eval", "This test")
 
 
+def test_what_kvant_itself_lacks_is_no_missing_extra():
+    with pytest.raises(ModuleNotFoundError, match=r"kvant\.no_such_part"):
+        import_extra("kvant.no_such_part", "eval", "This test")
+
+
 def test_metrics_are_chosen_by_name_in_one_order():
     chosen, notes = choose(["stft", "si-sdr"])
     assert [(name, metric.name) for name, metric in chosen.items()] == [("si-sdr", "SI-SDR"), ("stft", "STFT distance")]
