@@ -27,6 +27,7 @@ VERBS = (
     "demo",
     "data",
     "doctor",
+    "import",
 )
 
 # runs a command and prints which of the heavy modules it has loaded

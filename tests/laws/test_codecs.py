@@ -10,6 +10,7 @@ from kvant.codec import Codec
 from kvant.codecs import CODECS
 from kvant.streaming import flatten_state
 from tests.laws.look_ahead import CODECS_LOOKING_AHEAD
+from tests.laws.small_codecs import SMALL
 from tests.near_ties import count_near_ties
 from tests.plain_beam import count_beam_ties
 from tests.speech import speech
@@ -18,10 +19,10 @@ from tests.wide_awake import wake_codec
 
 @pytest.fixture(scope="module", params=[name for name in CODECS if name not in CODECS_LOOKING_AHEAD])
 def codec(request: pytest.FixtureRequest) -> Codec:
-    """A codec of the default config with nothing at zero, codebooks where its latents are."""
+    """A codec of the default config, or a small one, with nothing at zero, codebooks where its latents are."""
     config, build = CODECS[request.param]
     torch.manual_seed(0)
-    return wake_codec(build(config()))
+    return wake_codec(SMALL[request.param]() if request.param in SMALL else build(config()))
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 How to install it is said in `test_encodec.py`; without it these tests are skipped.
 """
 
+import dataclasses
 import sys
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,7 @@ from kvant.codec import Codec
 from kvant.codecs import encodec
 from kvant.codecs.published import Published
 from kvant.importing.filling import fill
+from kvant.importing.published import PUBLISHED
 from kvant.layers.seanet import SEANetConfig
 from kvant.streaming import stepwise
 from tests.near_ties import count_near_ties
@@ -52,28 +54,23 @@ def awake(model: Any) -> Any:
 
 
 def published(config: encodec.Config) -> Published:
-    theirs = encodec.PUBLISHED["encodec-24khz"]
-    return Published(**{**vars(theirs), "config": config})
+    return dataclasses.replace(PUBLISHED["encodec-24khz"], config=config)
 
 
-@pytest.fixture(scope="module", params=["small", "as published"])
-def pair(request: pytest.FixtureRequest, official: ModuleType) -> tuple[Codec, Any]:
-    """(ours, theirs), filled with the same random weights."""
+@pytest.fixture(scope="module")
+def pair(official: ModuleType) -> tuple[Codec, Any]:
+    """(ours, theirs), filled with the same random weights; of a quarter of the channels."""
     torch.manual_seed(0)
     theirs = official.EncodecModel._get_model([1.5, 3.0, 6.0, 12.0, 24.0])
-    config = encodec.PUBLISHED["encodec-24khz"].config
-    if request.param == "small":
-        modules = official.m
-        theirs.encoder = modules.SEANetEncoder(n_filters=SMALL.filters, norm="weight_norm", causal=True)
-        theirs.decoder = modules.SEANetDecoder(n_filters=SMALL.filters, norm="weight_norm", causal=True)
-        config = encodec.Config(seanet=SMALL, edges="mirror")
+    theirs.encoder = official.m.SEANetEncoder(n_filters=SMALL.filters, norm="weight_norm", causal=True)
+    theirs.decoder = official.m.SEANetDecoder(n_filters=SMALL.filters, norm="weight_norm", causal=True)
     awake(theirs)
-    return fill(published(config), theirs.state_dict()), theirs
+    return fill(published(encodec.Config(seanet=SMALL, edges="mirror")), theirs.state_dict()), theirs
 
 
 @torch.no_grad()
 def both(pair: tuple[Codec, Any], wav: Tensor, kbps: float, levels: int) -> None:
-    """Codes equal but for near ties, and the waveform of the same codes within 1e-5 of their peak."""
+    """Codes equal but for a near tie in 300, and the waveform of the same codes within 1e-5 of their peak."""
     ours, theirs = pair
     theirs.set_target_bandwidth(kbps)
     ((expected, scale),) = theirs.encode(wav)
@@ -82,7 +79,7 @@ def both(pair: tuple[Codec, Any], wav: Tensor, kbps: float, levels: int) -> None
     assert codes.shape == expected.shape == (len(wav), levels, -(-wav.shape[-1] // HOP))
     latents = ours.encoder(wav)
     torch.testing.assert_close(latents, theirs.encoder(wav), rtol=0, atol=1e-5 * float(latents.abs().max()))
-    assert count_near_ties(ours.quantizer, latents, codes, expected) <= 1 + codes[:, 0].numel() / 100
+    assert count_near_ties(ours.quantizer, latents, codes, expected) <= 1 + codes.numel() / 300
     heard, reference = ours.decode(expected, wav.shape[-1]), theirs.decode([(expected, None)])[..., : wav.shape[-1]]
     assert heard.shape == wav.shape
     assert (heard - reference).abs().max() <= 1e-5 * reference.abs().max()
@@ -112,9 +109,12 @@ def test_streams_give_the_codes_and_waveform_of_the_official_whole(pair: tuple[C
     assert (heard - reference).abs().max() <= 1e-5 * reference.abs().max()
 
 
-def test_it_has_the_weights_of_the_official_one(pair: tuple[Codec, Any]) -> None:
-    """All of them, counted after folding: what is left out is one gain a row."""
-    ours, theirs = pair
+def test_the_published_size(official: ModuleType) -> None:
+    """Codes and waveform at the full rate; and all the weights, but for one gain a row, which folding saves."""
+    torch.manual_seed(0)
+    theirs = awake(official.EncodecModel._get_model([1.5, 3.0, 6.0, 12.0, 24.0]))
+    ours = fill(PUBLISHED["encodec-24khz"], theirs.state_dict())
+    both((ours, theirs), speech(0.3)[..., :-77], 24.0, 32)
     gains = sum(value.numel() for name, value in theirs.named_parameters() if name.endswith("weight_g"))
     expected = sum(value.numel() for value in theirs.parameters()) - gains
     assert sum(value.numel() for value in ours.parameters()) == expected
