@@ -6,6 +6,8 @@ Importing this loads no torch: the modules of the experiments are imported when 
 EXPERIMENTS: dict[str, str] = {
     "a1-gradient-atlas": "kvant.lab.a1_gradient_atlas",
     "a2-bias-variance": "kvant.lab.a2_bias_variance",
+    "a3-forget-the-copy": "kvant.lab.a3_forget_the_copy",
+    "a4-tiny-codec-per-estimator": "kvant.lab.a4_tiny_codec_per_estimator",
     "b1-collapse-on-demand": "kvant.lab.b1_collapse_on_demand",
     "c4-rate-distortion-toys": "kvant.lab.c4_rate_distortion_toys",
 }
@@ -14,6 +16,8 @@ EXPERIMENTS: dict[str, str] = {
 TITLES: dict[str, str] = {
     "a1-gradient-atlas": "Six gradient estimators teach six different things",
     "a2-bias-variance": "Gradients of a drawn code: exact, calm, or neither",
+    "a3-forget-the-copy": "Forget the straight-through copy, and the codebook dies or feigns life",
+    "a4-tiny-codec-per-estimator": "On a real codec five of six estimators tie in SNR",
     "b1-collapse-on-demand": "Collapse on demand",
     "c4-rate-distortion-toys": "Rate and distortion of toys",
 }
