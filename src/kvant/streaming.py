@@ -43,6 +43,10 @@ class LookAhead(nn.Module):
         """What an output depends on."""
         raise TypeError(f"{type(self).__name__} must declare its receptive_field")
 
+    def piece(self, x: Tensor, start: int) -> Tensor:
+        """forward of a piece [B, C, n] of a longer input, in which it begins at `start`, where that matters."""
+        return self(x)
+
     def initial_state(self, batch: int) -> State:
         """UsageError: there is none."""
         raise UsageError(
@@ -153,6 +157,6 @@ def chunked(part: LookAhead, x: Tensor, chunk: int) -> Tensor:
     for start in range(0, stretches, chunk):
         stop = min(start + chunk, stretches)
         first, last = max(start - before, 0), min(stop + after, stretches)
-        y = part(x[..., first * taken : last * taken])
+        y = part.piece(x[..., first * taken : last * taken], first * taken)
         outputs.append(y[..., (start - first) * given : (stop - first) * given])
     return torch.cat(outputs, dim=-1)

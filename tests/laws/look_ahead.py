@@ -3,15 +3,19 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from kvant.codecs import dac
+from kvant.codecs import dac, snac
 from kvant.decoders.dac import DACDecoder
+from kvant.decoders.snac import SNACDecoder
 from kvant.encoders.dac import DACEncoder
+from kvant.encoders.snac import SNACEncoder
 from kvant.streaming import LookAhead
 from tests.laws.implementers import classes_of_parts
 
 LOOK_AHEAD: dict[type, Callable[[], LookAhead]] = {
     DACDecoder: lambda: DACDecoder(latent_dim=6, channels=16, strides=(5, 3, 2)),
     DACEncoder: lambda: DACEncoder(channels=3, strides=(2, 3, 5), latent_dim=6),
+    SNACDecoder: lambda: SNACDecoder(latent_dim=6, channels=16, strides=(5, 3, 2)),
+    SNACEncoder: lambda: SNACEncoder(channels=3, strides=(2, 3, 5)),
 }
 
 CODECS_LOOKING_AHEAD: dict[str, Any] = {
@@ -24,6 +28,7 @@ CODECS_LOOKING_AHEAD: dict[str, Any] = {
         num_codebooks=4,
         codebook_size=32,
     ),
+    "snac": snac.Config(strides=(2, 5), encoder_channels=4, decoder_channels=16, codebook_size=32),
 }
 """Architecture name -> the config of a small codec of it. Those of `CODECS` that are not here must stream."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kvant.checkpoint import load_codec, save_codec
 from kvant.codec import Codec
@@ -40,9 +40,9 @@ def wav() -> Tensor:
 
 
 def input_of(part: LookAhead, stretches: int) -> Tensor:
-    """Random input of the fewest channels it takes."""
-    channels = next(parameter for parameter in part.parameters() if parameter.dim() == 3).shape[1]
-    return torch.randn(2, channels, stretches * part.receptive_field.stride.numerator)
+    """Random input of the channels it takes."""
+    first = next(module for module in part.modules() if isinstance(module, nn.Conv1d))
+    return torch.randn(2, first.in_channels, stretches * part.receptive_field.stride.numerator)
 
 
 def same_codes(codec: Codec, wav: Tensor, codes: Tensor, others: Tensor) -> None:

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from kvant.codec import Codec
-from kvant.codecs import ablation, dac, encodec, frame
+from kvant.codecs import ablation, dac, encodec, frame, snac
 
 CODECS: dict[str, tuple[type, Callable[[Any], Codec]]] = {
     "frame": (frame.Config, frame.build),
     "ablation": (ablation.Config, ablation.build),
     "dac": (dac.Config, dac.build),
     "encodec": (encodec.Config, encodec.build),
+    "snac": (snac.Config, snac.build),
 }
 """Architecture name -> (Config, build(config) -> Codec)."""

@@ -1,0 +1,67 @@
+"""The decoder of SNAC (Siuzdak et al., 2024): depthwise convolutions, and noise it can shape at every rate."""
+
+from collections.abc import Sequence
+from math import ceil
+
+from torch import Tensor, nn
+
+from kvant.layers.noise_block import NoiseBlock
+from kvant.layers.snake import Snake
+from kvant.layers.snake_unit import snake_units
+from kvant.receptive_field import ReceptiveField, receptive_field
+from kvant.streaming import LookAhead
+
+
+class NoisyUpsampling(nn.Module):
+    """[B, channels, T] -> [B, channels / 2, T * stride]: Snake, transposed convolution, noise, three residual units."""
+
+    def __init__(self, channels: int, stride: int, seed: int) -> None:
+        super().__init__()
+        self.stride, half = stride, channels // 2
+        # One more sample at odd strides, where the padding takes one too many.
+        up = nn.ConvTranspose1d(channels, half, 2 * stride, stride, ceil(stride / 2), output_padding=stride % 2)
+        self.up = nn.Sequential(Snake(channels), up)
+        self.noise = NoiseBlock(half, seed)
+        self.units = nn.Sequential(*snake_units(half, depthwise=True))
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        return receptive_field(self.up).then(receptive_field(self.units))
+
+    def forward(self, x: Tensor, start: int) -> Tensor:
+        """start: the place of the first of x in the signal, at its rate."""
+        return self.units(self.noise(self.up(x), start * self.stride))
+
+
+class SNACDecoder(LookAhead):
+    """latents [B, D, T] -> wav [B, 1, T * hop] within (-1, 1), hop being the product of `strides`.
+
+    Depthwise Conv7, a map to `channels`, a `NoisyUpsampling` for each stride, then Snake, Conv7 and tanh.
+    """
+
+    def __init__(self, latent_dim: int, channels: int, strides: Sequence[int]) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [
+            nn.Conv1d(latent_dim, latent_dim, 7, padding=3, groups=latent_dim),
+            nn.Conv1d(latent_dim, channels, 1),
+        ]
+        for seed, stride in enumerate(strides):
+            layers.append(NoisyUpsampling(channels, stride, seed))
+            channels //= 2
+        layers += [Snake(channels), nn.Conv1d(channels, 1, 7, padding=3), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        return receptive_field(self.layers)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return self.piece(latents, 0)
+
+    def piece(self, x: Tensor, start: int) -> Tensor:
+        for layer in self.layers:
+            if isinstance(layer, NoisyUpsampling):
+                x, start = layer(x, start), start * layer.stride
+            else:
+                x = layer(x)
+        return x
