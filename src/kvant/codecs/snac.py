@@ -9,7 +9,7 @@ Weights     19.8 M
 
 A frame is 4 latents: 7 codes, coarse first, 11.7 frames/s; `codec.quantizer.unfold` gives the paper's three sequences.
 The reference draws the noise anew at every decoding; here a place in the signal always has the same (`NoiseBlock`). As
-in DAC, directions are searched and vectors of any length decoded. The music models have attention too, and are not here.
+in DAC, directions are searched and vectors of any length decoded. The music models have attention too: not here.
 """
 
 import re
