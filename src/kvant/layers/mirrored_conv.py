@@ -18,7 +18,10 @@ def mirror(x: Tensor, before: int, after: int) -> Tensor:
     """
     length = x.shape[-1]
     silence = max(before + 1 - length, after + 1 - length, 0)
-    mirrored = F.pad(F.pad(x, (0, silence)), (before, after), mode="reflect")
+    if silence:
+        x = F.pad(x, (0, silence))
+    last = x.shape[-1] - 1
+    mirrored = torch.cat([x[..., 1 : before + 1].flip(-1), x, x[..., last - after : last].flip(-1)], dim=-1)
     return mirrored[..., : before + length + after]
 
 
@@ -58,7 +61,7 @@ class MirroredConv1d(Causal):
             joined = mirror(x, self.context, missing)
         else:
             begun = torch.cat([context, x], dim=-1)
-            joined = F.pad(begun, (0, missing), mode="reflect") if missing else begun
+            joined = mirror(begun, 0, missing) if missing else begun
             if first.any():
                 joined = torch.where(first[:, None, None], mirror(x, self.context, missing), joined)
         heard = self.context + x.shape[-1]
