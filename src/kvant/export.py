@@ -20,9 +20,10 @@ from torch import Tensor, nn
 
 from kvant.checkpoint import load_codec
 from kvant.codec import Codec
-from kvant.codecs.mirrored import MirroredCodec
 from kvant.errors import ModelError, UsageError
 from kvant.files import atomic_write
+from kvant.layers.lstm import LSTM
+from kvant.layers.mirrored_conv import MirroredConv1d
 from kvant.model_file import LAYOUT_KEY, layout_digest, read_layout
 from kvant.protocols import Quantizer
 from kvant.quantizers import ResidualQuantizer
@@ -31,6 +32,8 @@ from kvant.streaming import flatten_state, unflatten_state
 OPSET = 18
 DTYPES = {"F16": onnx.TensorProto.FLOAT16, "F32": onnx.TensorProto.FLOAT}
 INLINE_BYTES = 64 * 1024
+UNTRACEABLE = (LSTM, MirroredConv1d)
+"""Torch unrolls the one over the frames it is traced with; the other looks at its state to know what to do."""
 
 
 class EncoderStep(nn.Module):
@@ -127,8 +130,10 @@ def point_at(model: onnx.ModelProto, weights: Path) -> onnx.ModelProto:
 def export(weights: Path) -> tuple[Path, Path]:
     """Write encoder.onnx and decoder.onnx beside the model file `weights`; return their paths."""
     codec = load_codec(weights)
-    if isinstance(codec, MirroredCodec):
-        raise UsageError(f"{weights}: no graph mirrors the edges of a signal; import it again with --edges silence")
+    for module in codec.modules():
+        if isinstance(module, UNTRACEABLE):
+            kind = type(module).__name__
+            raise UsageError(f"{weights}: no graph holds its {kind} for blocks of any length; use the model in torch")
     encoder = EncoderStep(codec)
     encoder_state = flatten_state(codec.encoder.initial_state(2))
     decoder_state = flatten_state(codec.decoder.initial_state(2))

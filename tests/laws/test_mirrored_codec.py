@@ -141,8 +141,10 @@ def test_forward_is_decode_of_encode(codec: MirroredCodec, wav: Tensor) -> None:
     assert (result.wav - decoded).abs().max() <= 1e-5 * decoded.abs().max()
 
 
-def test_graphs_cannot_mirror_and_say_so(codec: MirroredCodec, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("edges", "part"), [("mirror", "MirroredConv1d"), ("silence", "LSTM")])
+def test_what_no_graph_can_hold_is_refused_by_name(codec: MirroredCodec, edges: str, part: str, tmp_path: Path) -> None:
     exporting = pytest.importorskip("kvant.export")
-    save_codec(tmp_path / "model.safetensors", codec, "encodec", CONFIG, {"name": "mirrored"})
-    with pytest.raises(UsageError, match="--edges silence"):
+    config = encodec.Config(**{**vars(CONFIG), "edges": edges})
+    save_codec(tmp_path / "model.safetensors", codec, "encodec", config, {"name": "small"})
+    with pytest.raises(UsageError, match=f"no graph holds its {part}"):
         exporting.export(tmp_path / "model.safetensors")
