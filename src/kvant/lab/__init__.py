@@ -9,7 +9,11 @@ EXPERIMENTS: dict[str, str] = {
     "a3-forget-the-copy": "kvant.lab.a3_forget_the_copy",
     "a4-tiny-codec-per-estimator": "kvant.lab.a4_tiny_codec_per_estimator",
     "b1-collapse-on-demand": "kvant.lab.b1_collapse_on_demand",
+    "c1-domain-shift": "kvant.lab.c1_domain_shift",
+    "c2-band-limit-trap": "kvant.lab.c2_band_limit_trap",
+    "c3-free-bits": "kvant.lab.c3_free_bits",
     "c4-rate-distortion-toys": "kvant.lab.c4_rate_distortion_toys",
+    "c5-variable-rate": "kvant.lab.c5_variable_rate",
 }
 """Name -> module that sets `EXPERIMENT`, in the order of the report."""
 
@@ -19,6 +23,10 @@ TITLES: dict[str, str] = {
     "a3-forget-the-copy": "Forget the straight-through copy, and the codebook dies or feigns life",
     "a4-tiny-codec-per-estimator": "On a real codec five of six estimators tie in SNR",
     "b1-collapse-on-demand": "Collapse on demand",
-    "c4-rate-distortion-toys": "Rate and distortion of toys",
+    "c1-domain-shift": "Specialists win at home, and balancing keeps most of what each has",
+    "c2-band-limit-trap": "What a corpus lacks, a codec learns to leave out",
+    "c3-free-bits": "Codes carry what the frames before already told",
+    "c4-rate-distortion-toys": "A beam wins back what greedy residual search loses",
+    "c5-variable-rate": "Bits go where the frames change",
 }
 """Name -> title, as the experiment itself has it."""

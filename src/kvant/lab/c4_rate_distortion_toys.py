@@ -127,7 +127,7 @@ def run(bench: Bench) -> Finding:
 
 EXPERIMENT = Experiment(
     "c4-rate-distortion-toys",
-    "Rate and distortion of toys",
+    "A beam wins back what greedy residual search loses",
     "How far from Shannon's bound are scalar, finite scalar and residual quantization of a Gaussian?",
     run,
 )
