@@ -103,8 +103,8 @@ def run(bench: Bench) -> Finding:
         f"saves {zero[3]:.1%} at 6 kbit/s ({zero[0]:.1%} at 0.75): codebooks fitted to data have nearly equal use. The "
         f"code before saves {pair[3]:.1%} ({pair[0]:.1%}), most of it on level 1; deeper, {V} x {V} pairs are too many "
         f"to count. One recurrent layer, trained for a minute, saves {lm[3]:.1%} ({lm[0]:.1%}), since it sees the "
-        f"frame's coarser codes and all frames before. Real bytes are within {excess:.2%} of the ideal. Counts and pairs "
-        f"are integers; the network computes in floating point, so its bytes can only be read where that "
+        f"frame's coarser codes and all frames before. Real bytes are within {excess:.2%} of the ideal. Counts are "
+        f"integers; the network computes in floating point, so its bytes can only be read where that "
         f"arithmetic repeats: a measure, not yet a format."
     )
     checks = (
