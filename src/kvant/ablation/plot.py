@@ -42,13 +42,19 @@ def _rows(results: Results) -> list[tuple[str, str]]:
 
 
 def _column(axis: Any, results: Results, figures: Sequence[Figure], rows: Sequence[tuple[str, str]]) -> None:
-    """One figure at each rate: means with their intervals, and the base's mean as a line."""
+    """One figure at each rate: means with their intervals, and the base's mean as a line.
+
+    Cells without codes are no rivals of the others, and often far from them: their means are written.
+    """
     rates = depths(results)
+    codeless = {cell for cell in results.cells if not any(each.levels for each in results.of(cell))}
     for place, figure in enumerate(figures):
         summaries: Mapping[str, Summary] = summarise(results, figure)
         colour = USE if len(figures) < len(rates) else COLOURS[place % len(COLOURS)]
         label = f"{rates[place]} level{'s' * (rates[place] > 1)}" if rates else ""
-        points = [(y, summaries[cell]) for y, (cell, _) in enumerate(rows) if cell in summaries]
+        points = [
+            (y, summaries[cell]) for y, (cell, _) in enumerate(rows) if cell in summaries and cell not in codeless
+        ]
         if BASE in summaries:
             axis.axvline(summaries[BASE].mean, color=colour, linewidth=0.9, linestyle=":")
         axis.errorbar(
@@ -74,6 +80,9 @@ def _column(axis: Any, results: Results, figures: Sequence[Figure], rows: Sequen
         elif not results.of(cell):
             state = next((each.status for each in results.outcomes if each.cell == cell), "not yet")
             axis.text(0.5, y, state, transform=axis.get_yaxis_transform(), ha="center", va="center", color=SOFT)
+        elif cell in codeless and (found := summarise(results, figures[-1]).get(cell)):
+            written = f"{found.mean:.3g}"
+            axis.text(0.5, y, written, transform=axis.get_yaxis_transform(), ha="center", va="center", color=COLOURS[2])
 
 
 def _names(axis: Any, rows: Sequence[tuple[str, str]]) -> None:
