@@ -4,7 +4,7 @@ VENV ?= .venv
 # The CPU build is enough for everything here; any torch from 2.6 on will do.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench table ablation figure clean
+.PHONY: demo test lint bench table ablation lab figure clean
 
 demo: $(VENV)/.core
 	$(VENV)/bin/kvant demo --force --output demo
@@ -38,6 +38,12 @@ JOBS ?= 1
 ablation: $(VENV)/.eval
 	$(VENV)/bin/kvant ablate recipes/ablation.toml --data corpus/voices-24k --output runs/ablation --jobs $(JOBS) --resume
 	cp runs/ablation/ablation.md runs/ablation/ablation.png runs/ablation/ablation.csv runs/ablation/ablation.json docs/
+
+# All experiments of the laboratory, with the findings in docs/laboratory.md made anew; make table fetches the corpus.
+LAB_CORPUS ?= corpus/voices-24k
+lab: $(VENV)/.dev
+	$(VENV)/bin/kvant lab run --data $(LAB_CORPUS) --output runs/lab; found=$$?; \
+		$(VENV)/bin/kvant lab report --output runs/lab --markdown docs/laboratory.md && exit $$found
 
 figure: $(VENV)/.core
 	$(VENV)/bin/kvant demo --force --output demo

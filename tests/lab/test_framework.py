@@ -47,7 +47,8 @@ class TestCommands:
         code, out, _ = lab("run", "z1", "-o", tmp_path, "--seed", 3)
         assert code == 0
         heads = coin(Bench(3)).rows[0]["heads"]
-        assert f"holds: a coin has two sides ({heads} heads)" in out
+        assert f"  holds: a coin has two sides ({heads} heads)\n" in out
+        assert out.endswith(f"{tmp_path / 'z1-coin'}\n\n")
         assert (tmp_path / "z1-coin/rows.csv").read_text() == (
             f"tosses,heads,share\n100,{heads},\n100,,{heads / 100:g}\n"
         )

@@ -74,7 +74,7 @@ def _print(told: "Told", output: Path) -> None:
         print(f"  {line}")
     for check in told.checks:
         print(f"  {'holds' if check.holds else 'DOES NOT HOLD'}: {check.claim} ({check.measured})")
-    print(printable(f"  {told.seconds:.0f} s; {output / told.name}\n"), flush=True)
+    print(printable(f"  {told.seconds:.0f} s of CPU time; {output / told.name}"), end="\n\n", flush=True)
 
 
 def report(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 VECTORS = torch.tensor([[-1.3, 0.9], [0.1, 1.2], [1.4, 0.3], [-0.5, -0.3], [-1.2, -1.2], [0.7, -1.1]])
 TARGET = torch.tensor([1.0, 1.15])
 X, Y = 2.0, 1.75
-DRAWS = 2000
+DRAWS = 4000
 Arrows = dict[str, tuple[Tensor, Tensor]]  # by estimator: at latents [n, 2], at the vectors [V, 2]
 
 

@@ -18,7 +18,7 @@ FIGURE, ROWS, FINDING = "figure.png", "rows.csv", "finding.json"
 
 
 class Told(NamedTuple):
-    """A finding as read back, without its rows. seconds: it took, on `threads` threads."""
+    """A finding as read back, without its rows. seconds: of CPU time, over `threads` threads."""
 
     name: str
     title: str

@@ -27,7 +27,7 @@ def summary(found: Sequence[Told]) -> str:
     holding = sum(check.holds for check in checks)
     minutes = sum(told.seconds for told in found) / 60
     verdict = f"all {len(checks)} checks hold" if holding == len(checks) else f"{holding} of {len(checks)} checks hold"
-    return f"{len(found)} experiments, {verdict}; {minutes:.1f} minutes together."
+    return f"{len(found)} experiments, {verdict}; {minutes:.1f} minutes of CPU time together."
 
 
 def _entry(told: Told) -> str:
@@ -47,6 +47,6 @@ def _section(told: Told) -> str:
         f"{escape(told.title)}</h2>\n<p>{escape(told.question)}</p>\n"
         f'<figure><div class="scroll"><img alt="{escape(told.title)}" src="{told.name}/{FIGURE}"></div></figure>\n'
         f'<p>{escape(told.seen)}</p>\n<ul class="checks">\n{checks}\n</ul>\n'
-        f'<p class="soft"><a href="{told.name}/{ROWS}">{ROWS}</a>; seed {told.seed}, {told.seconds:.0f} s on '
+        f'<p class="soft"><a href="{told.name}/{ROWS}">{ROWS}</a>; seed {told.seed}, {told.seconds:.0f} s of CPU time on '
         f"{threads}; again with <code>kvant lab run {told.name}</code></p>\n</section>"
     )
