@@ -130,7 +130,7 @@ def _draw(figure: "Figure", rows: list[dict[str, float | int | str]]) -> None:
             for colour, name in zip(COLOURS, NAMES):
                 points = [row for row in rows if (row["loss"], row["estimator"]) == (loss, name)]
                 x, y = ([float(row[key]) for row in points] for key in ("temperature", what))
-                axis.plot(x, y, "o-", color=colour, label=name, markersize=4)
+                axis.plot(x, y, "o:" if len(x) == 1 else "o-", color=colour, label=name, markersize=4)
                 if len(points) == 1:
                     axis.axhline(y[0], color=colour, linestyle=":")
             axis.set(xscale="log", title=loss if what == "bias" else "")

@@ -47,6 +47,6 @@ def _section(told: Told) -> str:
         f"{escape(told.title)}</h2>\n<p>{escape(told.question)}</p>\n"
         f'<figure><div class="scroll"><img alt="{escape(told.title)}" src="{told.name}/{FIGURE}"></div></figure>\n'
         f'<p>{escape(told.seen)}</p>\n<ul class="checks">\n{checks}\n</ul>\n'
-        f'<p class="soft"><a href="{told.name}/{ROWS}">{ROWS}</a>; seed {told.seed}, {told.seconds:.0f} s of CPU time on '
-        f"{threads}; again with <code>kvant lab run {told.name}</code></p>\n</section>"
+        f'<p class="soft"><a href="{told.name}/{ROWS}">{ROWS}</a>; seed {told.seed}, {told.seconds:.0f} s of CPU '
+        f"time on {threads}; again with <code>kvant lab run {told.name}</code></p>\n</section>"
     )
