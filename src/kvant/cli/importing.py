@@ -39,7 +39,7 @@ def import_weights(
     print(printable(f"{model}: {model.stat().st_size} bytes"))
     print(f"licence of the code: {record['licence']['code']}")
     print(f"licence of the weights: {record['licence']['weights']}")
-    if not record["source"]["as_published"]:
+    if record["source"]["as_published"] is False:
         print(f"note: not the file its authors released as {record['source']['file']}: its digest is another")
 
 

@@ -15,7 +15,8 @@ class Published:
 
     config: of the `architecture` they fill. convert: from their state, weight norm folded, to that of our codec; names
     it does not know, it leaves. ignorable: regular expressions of the names that inference does without.
-    source: the file as its authors name it. sha256: how its digest begins, if they say.
+    source: the file as its authors name it. sha256: how its digest begins, empty if they do not say; whether a
+    file is theirs is then not known.
     """
 
     architecture: str

@@ -56,9 +56,10 @@ def import_checkpoint(
     published = dataclasses.replace(published, config=dataclasses.replace(published.config, **options))
     codec = fill(published, read_checkpoint(checkpoint))
     digest = sha256(checkpoint)
+    as_published = digest.startswith(published.sha256) if published.sha256 else None
     record = {
         "name": name,
-        "source": {"file": published.source, "sha256": digest, "as_published": digest.startswith(published.sha256)},
+        "source": {"file": published.source, "sha256": digest, "as_published": as_published},
         "licence": {"code": published.code_licence, "weights": published.weights_licence},
     }
     model.parent.mkdir(parents=True, exist_ok=True)
