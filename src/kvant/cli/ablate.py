@@ -20,7 +20,7 @@ def ablate(
     jobs: Annotated[int, typer.Option("--jobs", metavar="N", min=1, max=64, help="Cells at a time, a core each.")] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on: cells that are done stay.")] = False,
 ) -> None:
-    """Train the same codec around different quantizers, and compare them.
+    """Train one codec around many quantizers.
 
     Data, networks and steps are those of the grid; quantizer, codebook, gradient estimator, remedies and level dropout
     are swapped. DIR gets ablation.md, .csv, .json and .png, and one JSON a cell. Needs pip install
