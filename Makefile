@@ -4,7 +4,7 @@ VENV ?= .venv
 # The CPU build is enough for everything here; any torch from 2.6 on will do.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench table ablation lab figure clean
+.PHONY: demo test lint bench table ablation lab bench-quantizers figure clean
 
 demo: $(VENV)/.core
 	$(VENV)/bin/kvant demo --force --output demo
@@ -19,6 +19,10 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.core
 	$(VENV)/bin/python benchmarks/speed.py
+
+bench-quantizers: $(VENV)/.dev
+	$(VENV)/bin/python -m pip install --quiet --editable '.[peers]'
+	$(VENV)/bin/python benchmarks/quantizers.py
 
 # The corpus, the closed form that training starts from, and both measured beside Opus, Codec2 and Speex: some twenty
 # minutes. The report with its plot and players is then in runs/table.

@@ -12,7 +12,7 @@ from kvant.codec import Codec
 from kvant.codecs import CODECS
 from kvant.errors import ModelError
 from kvant.model_file import read_model_file, write_model_file
-from kvant.quantizers import TrackedCodebook
+from kvant.quantizers import MultiScaleQuantizer, TrackedCodebook
 
 
 def statistics(codec: nn.Module) -> set[str]:
@@ -65,6 +65,8 @@ def save_codec(
         "pre_skip": codec.pre_skip,
         "codebook_sizes": codec.quantizer.codebook_sizes,
     }
+    if isinstance(codec.quantizer, MultiScaleQuantizer):
+        signal["slot_strides"] = codec.quantizer.slot_strides
     metadata = {"architecture": architecture, "config": dataclasses.asdict(config), "signal": signal, **record}
     write_model_file(path, tensors_of(codec, half), metadata, overwrite=True)
 

@@ -139,10 +139,13 @@ def export(weights: Path) -> tuple[Path, Path]:
     decoder_state = flatten_state(codec.decoder.initial_state(2))
     frames = 3
     wav = torch.zeros(2, frames, codec.hop_length)
-    codes = torch.zeros(2, codec.num_codebooks - 1, frames, dtype=torch.int64)
+    # Tracing takes a length of 1 for a constant.
+    depth = min(codec.num_codebooks, max(2, codec.num_codebooks - 1))
+    codes = torch.zeros(2, depth, frames, dtype=torch.int64)
+    free = (0, 1, 2) if codec.num_codebooks > 1 else (0, 2)
     graphs = {
         "encoder.onnx": trace(encoder, wav, encoder_state, ("wav", *encoder.outputs), (0, 1)),
-        "decoder.onnx": trace(DecoderStep(codec), codes, decoder_state, ("codes", "wav"), (0, 1, 2)),
+        "decoder.onnx": trace(DecoderStep(codec), codes, decoder_state, ("codes", "wav"), free),
     }
     paths = []
     for name, graph in graphs.items():

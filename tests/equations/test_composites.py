@@ -20,7 +20,7 @@ from kvant.quantizers import (
     VectorQuantizer,
 )
 from kvant.quantizers.gradients import straight_through
-from kvant.quantizers.projected import Scale, UnitNorm
+from kvant.quantizers.projected import FrameLinear, Scale, UnitNorm
 
 DIM = 6
 
@@ -49,6 +49,12 @@ def jacobian(quantizer: nn.Module, latents: Tensor, frames: int = 1) -> Tensor:
 
 
 class TestProjected:
+    @pytest.mark.parametrize("bias", [True, False])
+    def test_frame_linear_is_a_convolution_of_one_tap(self, bias: bool) -> None:
+        linear, convolution = FrameLinear(DIM, 3, bias=bias), nn.Conv1d(DIM, 3, 1, bias=bias)
+        convolution.load_state_dict({n: t[..., None] if n == "weight" else t for n, t in linear.state_dict().items()})
+        torch.testing.assert_close(linear(noise(2, DIM, 9)), convolution(noise(2, DIM, 9)))
+
     def test_gradient_is_out_times_into(self) -> None:
         torch.manual_seed(0)
         quantizer = factorised(3)

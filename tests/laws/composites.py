@@ -25,6 +25,7 @@ from kvant.quantizers import (
     residual_scalar,
 )
 from kvant.quantizers.gradients import StraightThroughGumbel, straight_through
+from kvant.quantizers.projected import FrameLinear
 
 DIM = 8
 """Channels that every builder here takes."""
@@ -53,7 +54,7 @@ def channels(quantizer: Quantizer, first: int, count: int) -> ProjectedQuantizer
 
 def projected(quantizer: Quantizer, dim: int) -> ProjectedQuantizer:
     """A quantizer behind learned projections to `dim` channels, with a bias on the way out."""
-    return ProjectedQuantizer(quantizer, nn.Conv1d(DIM, dim, 1), nn.Conv1d(dim, DIM, 1))
+    return ProjectedQuantizer(quantizer, FrameLinear(DIM, dim), FrameLinear(dim, DIM))
 
 
 COMPOSITES: dict[type, Callable[[], Quantizer]] = {

@@ -76,10 +76,20 @@ class FiniteScalarQuantizer(UniformScalarQuantizer):
     L + 1 values. L of 5 and more are advised. The gradient is the estimator's times the slope of tanh.
     """
 
+    reach: Tensor
+    shift: Tensor
+    middle: Tensor
+
+    def __init__(self, levels: Sequence[int], gradient: GradientEstimator = straight_through) -> None:
+        super().__init__(levels, gradient)
+        even = (self.levels % 2 == 0) / 2
+        reach = (self.levels - 1) / 2 * (1 + 1e-3)  # a little more, so that atanh stays finite for L = 2
+        self.register_buffer("reach", reach, persistent=False)
+        self.register_buffer("shift", torch.atanh(even / reach), persistent=False)
+        self.register_buffer("middle", self.levels // 2 - even, persistent=False)
+
     def bounded(self, latents: Tensor) -> Tensor:
-        half = (self.levels - 1) / 2 * (1 + 1e-3)  # a little more, so that the last codes have cells of full width
-        shift = torch.where(self.levels % 2 == 0, 0.5, 0.0)
-        return torch.tanh(latents + torch.atanh(shift / half)) * half - shift + self.levels // 2
+        return torch.tanh(latents + self.shift) * self.reach + self.middle
 
     def values(self, grid: Tensor) -> Tensor:
         middle = self.levels // 2

@@ -80,6 +80,7 @@ class MultiScaleQuantizer(MultiStageQuantizer):
             raise UsageError(f"strides {tuple(strides)}: one for each of {len(levels)} levels, the longest first")
         super().__init__([StridedQuantizer(level, stride, strides[0]) for level, stride in zip(levels, strides)])
         self.strides = tuple(strides)
+        self.slot_strides = tuple(stride for stride in strides for _ in range(strides[0] // stride))
 
     def forward(self, latents: Tensor, num_codebooks: int | Tensor | None = None) -> Quantized:
         """As MultiStageQuantizer's. UsageError: latents that are not whole frames."""

@@ -1,5 +1,6 @@
 """A quantizer in another space than the latents': factorised codes (Yu et al., 2022; Kumar et al., 2023)."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -15,7 +16,7 @@ class ProjectedQuantizer(nn.Module):
     With few dimensions d (8 in DAC) every vector of a large codebook is used; with `UnitNorm` last in `into`, search is
     by angle, and a codebook of unit vectors is what it searches. Losses compare in the projected space. The gradient of
     the latents is out' J into', where J is the quantizer's: not the identity, so that stages of these belong into a
-    MultiStageQuantizer. into, out: what acts on each frame alone, such as nn.Conv1d(D, d, 1).
+    MultiStageQuantizer. into, out: what acts on each frame alone, such as FrameLinear(D, d).
     """
 
     def __init__(self, quantizer: Quantizer, into: nn.Module, out: nn.Module) -> None:
@@ -45,6 +46,16 @@ class ProjectedQuantizer(nn.Module):
     def decode(self, codes: Tensor) -> Tensor:
         """Latents [B, D, T] of codes [B, k, T]."""
         return self.out(self.quantizer.decode(codes))
+
+
+class FrameLinear(nn.Linear):
+    """A linear layer of every frame: latents [B, D, T] -> [B, d, T], as a convolution of one tap, and faster."""
+
+    def forward(self, latents: Tensor) -> Tensor:
+        weight = self.weight.expand(latents.shape[0], -1, -1)
+        if self.bias is None:
+            return torch.bmm(weight, latents)
+        return torch.baddbmm(self.bias[:, None], weight, latents)
 
 
 class UnitNorm(nn.Module):

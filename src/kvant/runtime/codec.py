@@ -31,6 +31,7 @@ class Codec:
     """A model with the verbs encode, decode and their streams. Made by `load`.
 
     sample_rate, frame_rate: Hz. hop_length, pre_skip, latency: samples at `sample_rate`. codebook_sizes: one per level.
+    slot_strides: latent frames that a code of each level spans, 1 unless the codec has several frame rates.
     model_digest names all weights, decoder_digest what decoding needs.
     """
 
@@ -42,6 +43,7 @@ class Codec:
             self.hop_length = int(signal["hop_length"])
             self.pre_skip = int(signal["pre_skip"])
             self.codebook_sizes = tuple(map(int, signal["codebook_sizes"]))
+            self.slot_strides = tuple(map(int, signal.get("slot_strides", [1] * len(self.codebook_sizes))))
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{model.path}: its metadata lack or garble {error}; save the model again") from error
         self.metadata = model.metadata

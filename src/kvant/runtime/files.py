@@ -53,6 +53,7 @@ def header_for(codec: Codec, sample_rate: int, channels: int, num_samples: int |
         hop_length=codec.hop_length,
         pre_skip=codec.pre_skip,
         codebook_sizes=tuple(np.repeat(codec.codebook_sizes, channels).tolist()),
+        strides=tuple(np.repeat(codec.slot_strides, channels).tolist()),
     )
 
 
@@ -65,7 +66,7 @@ def codec_for(header: Header, name_or_path: str | None = None) -> Codec:
     for codec in candidates:
         if codec.decoder_digest == header.decoder_digest:
             expected = header_for(codec, header.source_rate, header.channels, None)
-            described = ("codec_rate", "hop_length", "pre_skip", "layout", "codebook_sizes")
+            described = ("codec_rate", "hop_length", "pre_skip", "layout", "codebook_sizes", "strides")
             if any(getattr(header, name) != getattr(expected, name) for name in described):
                 raise InvalidHeader(f"the header names {codec.name} but describes another model; the stream is forged")
             return codec
