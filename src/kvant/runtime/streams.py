@@ -122,4 +122,6 @@ class DecoderStream:
             raise UsageError(f"codes of type {codes.dtype}; expected integers")
         limits = np.array(sizes[: codes.shape[1]])[:, None]
         if codes.size and (codes.min() < 0 or (codes >= limits).any()):
-            raise UsageError(f"codes from {codes.min()} to {codes.max()}; codebooks have {sizes[0]} entries")
+            entries = ", ".join(map(str, sorted(set(sizes))))
+            entries = ", ".join(map(str, sorted(set(sizes))))
+            raise UsageError(f"codes from {codes.min()} to {codes.max()}; codebooks have {entries} entries")
