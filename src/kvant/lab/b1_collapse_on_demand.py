@@ -44,12 +44,12 @@ def run(bench: Bench) -> Finding:
     decibels = float(learned[0]["distortion"]) - float(learned[-1]["distortion"])
     beyond = float(learned[-1]["used"]) * (65536 / SIZES[-1]) ** slopes["used"]
     seen = (
-        f"Vectors start as noise; the nearest moves towards its latents; what has moved is nearer next time; a code "
+        "Vectors start as noise; the nearest moves towards its latents; what has moved is nearer next time; a code "
         f"that wins nothing has no gradient. Of {SIZES[0]} codes {learned[0]['used']:.0%} are in use in the end, of "
         f"{SIZES[-1]:,} {learned[-1]['used']:.1%}. It is learning that empties them: at the first step "
         f"{rows[-2]['used']:.0%} of the largest codebook won latents. The used share falls as "
         f"size^{slopes['used']:.2f} and perplexity over size as size^{slopes['perplexity']:.2f}: not quite the 1/size "
-        f"of survivors whose number is fixed, which is often quoted. Drawn on to 65,536 codes the line says "
+        "of survivors whose number is fixed, which is often quoted. Drawn on to 65,536 codes the line says "
         f"{beyond:.1%}, where the authors of SimVQ report 1.4 % for an image model. The {paid:.0f} bits a frame paid "
         f"for more codes bring {got:.1f} bits of information, and {decibels:.1f} dB."
     )
@@ -121,7 +121,7 @@ def _draw(figure: "Figure", rows: list[Row]) -> None:
 
 EXPERIMENT = Experiment(
     "b1-collapse-on-demand",
-    "Collapse on demand",
+    "The larger a codebook left alone, the emptier it gets",
     "What share of its codes does a codebook use that starts at random and learns by gradient alone?",
     run,
     needs_corpus=True,

@@ -11,19 +11,17 @@ from kvant.evaluation.entropy import entropy
 from kvant.lab.bench import Bench
 from kvant.protocols import Quantizer
 
-PART = 1024
+PART = 256
 """Latents examined at once."""
 
 
 @dataclass(frozen=True)
 class Teaching:
-    """steps of `batch` latents each, the very first of `first` if it is more; Adam at `rate`, warmed up if at all."""
+    """steps of `batch` latents each; Adam at `rate`."""
 
     steps: int
     batch: int
     rate: float = 1e-2
-    first: int = 0
-    warmup: int = 1
 
 
 class Health(NamedTuple):
@@ -38,30 +36,32 @@ class Health(NamedTuple):
 
 
 def halves(bench: Bench, heard: float, unheard: float) -> tuple[Tensor, Tensor]:
-    """Latents [n, 64] of so many seconds of the same speakers: to learn from, and to be examined on; clips apart."""
+    """Latents [n, 64] of so many seconds of the same speakers: to learn from, and to be examined on; clips apart.
+
+    The latter are shuffled, so that any number of them is of all clips.
+    """
     latents = bench.frames(heard + unheard)
-    return latents[: -round(unheard * 75)], latents[-round(unheard * 75) :]
+    first = len(latents) - round(unheard * 75)
+    generator = torch.Generator().manual_seed(bench.seed)
+    return latents[:first], latents[first:][torch.randperm(len(latents) - first, generator=generator)]
 
 
 def teach(quantizer: Quantizer, latents: Tensor, teaching: Teaching, seed: int) -> None:
     """Draw batches of latents [n, D] and follow the losses that the quantizer names, all at weight 1.
 
-    The distance to the latents is added where the quantizer has other parameters to learn than its vectors: it is what
-    projections are taught by.
+    To these comes the squared distance of output and latents. It teaches projections; vectors do not hear of it where
+    the gradient is straight-through.
     """
     assert isinstance(quantizer, nn.Module)
     generator = torch.Generator().manual_seed(seed)
     parameters = list(quantizer.parameters())
     optimizer = torch.optim.Adam(parameters, teaching.rate) if parameters else None
     quantizer.train()
-    for step in range(teaching.steps):
-        size = max(teaching.batch, teaching.first * (step == 0))
-        batch = latents[torch.randint(len(latents), (size,), generator=generator)].T[None]
+    for _ in range(teaching.steps):
+        batch = latents[torch.randint(len(latents), (teaching.batch,), generator=generator)].T[None]
         quantized = quantizer(batch)
         loss = sum(quantized.losses.values()) + (quantized.latents - batch).square().mean()
         if optimizer and loss.requires_grad:
-            for group in optimizer.param_groups:
-                group["lr"] = teaching.rate * min(1, (step + 1) / teaching.warmup)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
