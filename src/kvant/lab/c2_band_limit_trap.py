@@ -119,8 +119,8 @@ def run(bench: Bench) -> Finding:
     seen = (
         f"Trained on full-band voices, the codec gives the highs back within {abs(plain[0]):.1f} dB (median). With "
         f"half of the recordings cut at 8 kHz they fall by {fallen[1]:.1f} dB, with 90 % by {fallen[2]:.1f} dB, and "
-        f"where nothing full-band is left, by {fallen[3]:.0f} dB. It was taught so: the loss asks for silence. Compared "
-        f"only below each recording's bandwidth, the same data leave {masked:+.1f} dB at 90 %; drawing half of a batch "
+        f"where nothing full-band is left, by {fallen[3]:.0f} dB. It was taught so: the loss asks for silence. "
+        f"Compared only below each recording's bandwidth, the same data leave {masked:+.1f} dB at 90 %; drawing half of a batch "
         f"from the full-band tenth leaves {sampled:+.1f} dB, and both {both:+.1f} dB. Masking is no teacher: where all "
         f"are cut it leaves {found[1.0, 'masked']:+.1f} dB, whatever the noise filling happens to give."
     )
