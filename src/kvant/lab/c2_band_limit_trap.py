@@ -120,9 +120,10 @@ def run(bench: Bench) -> Finding:
         f"Trained on full-band voices, the codec gives the highs back within {abs(plain[0]):.1f} dB (median). With "
         f"half of the recordings cut at 8 kHz they fall by {fallen[1]:.1f} dB, with 90 % by {fallen[2]:.1f} dB, and "
         f"where nothing full-band is left, by {fallen[3]:.0f} dB. It was taught so: the loss asks for silence. "
-        f"Compared only below each recording's bandwidth, the same data leave {masked:+.1f} dB at 90 %; drawing half of a batch "
-        f"from the full-band tenth leaves {sampled:+.1f} dB, and both {both:+.1f} dB. Masking is no teacher: where all "
-        f"are cut it leaves {found[1.0, 'masked']:+.1f} dB, whatever the noise filling happens to give."
+        f"Compared only below each recording's bandwidth, the same data leave {masked:+.1f} dB at 90 %; drawing half "
+        f"of a batch from the full-band tenth leaves {sampled:+.1f} dB, and both {both:+.1f} dB. Masking is no "
+        f"teacher: where all are cut it leaves {found[1.0, 'masked']:+.1f} dB, whatever the noise filling happens to "
+        "give."
     )
     checks = (
         Check("without cut recordings the highs are right within 4 dB", f"{plain[0]:+.1f} dB", abs(plain[0]) < 4),
