@@ -21,7 +21,7 @@ def coin(bench: Bench) -> Finding:
     def draw(figure: object) -> None:
         figure.subplots().bar(["heads", "tails"], [heads, 100 - heads])  # type: ignore[attr-defined]
 
-    check = Check("a coin has two sides", f"{heads} heads", 0 < heads < 100)
+    check = Check("a coin has two sides", f"{heads} heads", np.bool_(0 < heads < 100))  # as comparisons of arrays give
     return Finding(rows, draw, f"{heads} heads & <tails>.", (check,))
 
 

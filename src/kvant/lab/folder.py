@@ -38,13 +38,14 @@ class Told(NamedTuple):
 def write(path: Path, experiment: Experiment, finding: Finding, seed: int, seconds: float, threads: int) -> Told:
     """Make path/NAME, whatever was there. UsageError: it cannot be written, or no matplotlib."""
     about = (experiment.name, experiment.title, experiment.question)
-    told = Told(*about, finding.seen, finding.checks, seed, round(seconds, 1), threads)
+    checks = tuple(check._replace(holds=bool(check.holds)) for check in finding.checks)  # of numpy's and torch's too
+    told = Told(*about, finding.seen, checks, seed, round(seconds, 1), threads)
     folder = path / experiment.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{folder}: cannot be made ({error.strerror}); name another folder with -o") from error
-    content = told._asdict() | {"checks": [check._asdict() for check in finding.checks]}
+    content = told._asdict() | {"checks": [check._asdict() for check in checks]}
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     for name, data in ((ROWS, to_csv(finding.rows)), (FIGURE, render(finding.draw)), (FINDING, text.encode())):
         put(folder / name, data)
