@@ -117,7 +117,7 @@ def run(bench: Bench) -> Finding:
     masked, sampled, both = (found[0.9, remedy] for remedy in ("masked", "sampled", "both"))
     fallen = [plain[0] - each for each in plain]
     seen = (
-        f"Trained on full-band voices, the codec gives the highs back within {abs(plain[0]):.1f} dB (median). With "
+        f"Trained on full-band voices, the codec returns the highs within {abs(plain[0]):.1f} dB (median). With "
         f"half of the recordings cut at 8 kHz they fall by {fallen[1]:.1f} dB, with 90 % by {fallen[2]:.1f} dB, and "
         f"where nothing full-band is left, by {fallen[3]:.0f} dB. It was taught so: the loss asks for silence. "
         f"Compared only below each recording's bandwidth, the same data leave {masked:+.1f} dB at 90 %; drawing half "
