@@ -19,7 +19,10 @@ OUTPUT_LOSSES = ("mel", "loudness", "disturbance", "log_magnitude", "complex_stf
 
 class TestHowMuch:
     def test_a_batch_in_two_parts_makes_the_same_step(self, enlist: small_run.Enlist) -> None:
-        """But for feature matching, which divides by a mean over the batch, and codebooks, which move at each part."""
+        """But for feature matching, which divides by a mean over the batch, and codebooks, which move at each part.
+
+        Up to rounding: of a gradient itself, and of what it is a small difference of, as the largest of all tells.
+        """
         steps = []
         for parts in (1, 2):
             phase = small_run.phase(1, trains=("decoder",), adversary=small_run.ADVERSARY, accumulate=parts)
@@ -27,9 +30,10 @@ class TestHowMuch:
             steps.append((step(0, *run.batch(0, 0)), state))
         for player, optimizer in steps[0][1].optimizers.items():
             others = steps[1][1].optimizers[player].state.values()
+            largest = max(float(moment["exp_avg"].abs().max()) for moment in optimizer.state.values())
             for moment, other in zip(optimizer.state.values(), others, strict=True):
-                largest = float(moment["exp_avg"].abs().max())
-                assert float((moment["exp_avg"] - other["exp_avg"]).abs().max()) < 1e-4 * largest + 1e-9
+                own = float(moment["exp_avg"].abs().max())
+                assert float((moment["exp_avg"] - other["exp_avg"]).abs().max()) < 1e-4 * own + 1e-5 * largest
         for name in steps[0][0].keys() - {"feature_matching"}:
             torch.testing.assert_close(steps[0][0][name], steps[1][0][name], rtol=1e-4, atol=1e-6)
 
