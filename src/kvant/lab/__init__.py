@@ -25,7 +25,7 @@ TITLES: dict[str, str] = {
     "a1-gradient-atlas": "Six gradient estimators teach six different things",
     "a2-bias-variance": "Gradients of a drawn code: exact, calm, or neither",
     "a3-forget-the-copy": "Forget the straight-through copy, and the codebook dies or feigns life",
-    "a4-tiny-codec-per-estimator": "On a real codec five of six estimators tie in SNR",
+    "a4-tiny-codec-per-estimator": "On a real codec five of six estimators nearly tie in SNR",
     "b1-collapse-on-demand": "The larger a codebook left alone, the emptier it gets",
     "b2-remedies-ladder": "A ladder of remedies: codes in use are not yet quality",
     "b3-restart-threshold-trap": "A restart threshold in latents churns in small batches",

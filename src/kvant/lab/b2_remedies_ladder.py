@@ -20,7 +20,7 @@ Row = dict[str, float | int | str]
 SECONDS, EXAMINED = 2400, 900
 PER_CODE, LEAST = 4, 16384
 """Latents that examine a codebook: so many a code, and never fewer than the second."""
-SIZES = {1024: (300, 1024), 4096: (200, 1024), 16384: (40, 2048)}
+SIZES = {1024: (300, 1024), 4096: (300, 1024), 16384: (40, 2048)}
 """Of each size: steps, and latents a step."""
 
 
@@ -57,18 +57,19 @@ def _seen(by: dict[tuple[str, int], Row]) -> str:
     cosmetic = [name for name in RUNGS if max(_gain(by, name)) <= 0 and name != NOTHING]
     share = {name: _listed(_health(by, name, "perplexity"), ".0%") for name in RUNGS}
     gain = {name: _listed(_gain(by, name), ".1f") for name in RUNGS}
+    heard = ", ".join(f"{steps * batch / size:.0f}" for size, (steps, batch) in SIZES.items())
     return (
-        f"Figures are of {', '.join(f'{size:,}' for size in SIZES)} codes. Left alone, their perplexity is "
-        f"{share[NOTHING]} of the size. Started at cluster centres it is {share['k-means start']}, with dead codes "
-        f"revived {share[RECOMMENDED]}, and the distortion falls by {gain[RECOMMENDED]} dB: what lives serves. "
-        f"Cosmetic are {' and '.join(cosmetic)}: more codes in use, at a distortion no lower than that of the "
-        "collapsed codebook, since they see a linear map to 8 or fewer of 64 dimensions, and unit vectors not even "
-        "loudness. (In a codec the encoder learns to put what matters there; these latents are fixed.) SimVQ and "
-        f"Wasserstein, which the literature shows at 100 %, start at random here and reach {share['SimVQ']} and "
-        f"{share['Wasserstein']}, for {gain['SimVQ']} and {gain['Wasserstein']} dB: a Gaussian cloud of the right "
-        f"shape has most of its vectors where no latent is. Online clustering ({share['online clustering']}) waits "
-        "until its running usage says that a code is dead, some 50 latents a code; in what the largest codebook hears "
-        "here it never does, and revival, which needs 23, has nothing to do there either."
+        f"Figures are of {', '.join(f'{size:,}' for size in SIZES)} codes, which hear {heard} latents each and are "
+        f"examined on other clips of the same corpus. Left alone, their perplexity is {share[NOTHING]} of the size. "
+        f"Started at cluster centres (of 16,384, at latents) it is {share['k-means start']}, with dead codes revived "
+        f"{share[RECOMMENDED]}, and the distortion is {gain[RECOMMENDED]} dB lower: what lives serves. Cosmetic are "
+        f"{' and '.join(cosmetic)}: more codes in use, at a distortion no lower than that of the collapsed codebook, "
+        "since they see a linear map to 8 or fewer of 64 dimensions, and unit vectors not even loudness. (In a codec "
+        "the encoder learns to put what matters there; these latents are fixed.) SimVQ and Wasserstein, which the "
+        f"literature shows at 100 %, start at random here and reach {share['SimVQ']} and {share['Wasserstein']}, for "
+        f"{gain['SimVQ']} and {gain['Wasserstein']} dB: a Gaussian cloud of the right shape has most of its vectors "
+        f"where no latent is. Online clustering ({share['online clustering']}) waits until its running usage says that "
+        "a code is dead, some 50 latents a code, and revival waits for 23: the largest codebook does not hear as many."
     )
 
 
@@ -104,16 +105,16 @@ def _draw(figure: "Figure", by: dict[tuple[str, int], Row]) -> None:
             axis.plot(values, places, marker, color=colour, markersize=8)
         left.annotate(f"{size:,}", (alive[0], 0), (0, 12), textcoords="offset points", color=colour, ha="center")
     left.axvline(0.5, color=SOFT, linewidth=1.2, linestyle=":")
-    left.text(0.48, -0.6, "half the size", color=SOFT, ha="right", va="center")
-    left.set(xscale="log", xlabel="perplexity / size", ylim=(len(RUNGS) - 0.4, -0.9))
+    left.text(0.52, -0.6, "half", color=SOFT, va="center")
+    left.set(xscale="log", xlabel="perplexity / size", ylim=(len(RUNGS) - 0.4, -0.9), xlim=(0.008, 1.1))
     left.set_yticks(places, list(RUNGS))
     left.set_xticks([0.01, 0.1, 1], ["1 %", "10 %", "100 %"])
     left.set_title("What lives")
     right.axvline(0, color=INK, linewidth=1.2)
+    right.set_xlim(right.get_xlim())
     right.axvspan(right.get_xlim()[0], 0, color=COLOURS[1], alpha=0.08, linewidth=0)
     right.text(-0.08, -0.6, "cosmetic", color=COLOURS[1], ha="right", va="center")
-    right.set(xlabel="distortion below that of a codebook without remedies, dB")
-    right.margins(x=0)
+    right.set(xlabel="distortion, dB below that of nothing")
     right.set_title("What it is good for")
 
 

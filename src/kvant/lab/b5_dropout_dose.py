@@ -97,8 +97,8 @@ def _draw(figure: "Figure", rows: list[Row]) -> None:
             right.vlines(places, own.min(1), own.max(1), color=colour, linewidth=1.2)
             right.text(LEVELS[-1] * 1.15, own.mean(1)[-1], f"{dose:.0%}", color=colour, va="center")
     right.axhline(0, color=INK, linewidth=1.2)
-    right.text(LEVELS[-1] * 1.15, 0, "none", color=INK, va="center")
-    right.text(1, right.get_ylim()[0], "lines: the range of three codecs", color=SOFT)
+    right.text(LEVELS[-1] * 1.15, 0.005, "none", color=INK, va="bottom")
+    right.text(1, right.get_ylim()[0] + 0.02, f"bars: the range of {TWINS} codecs", color=SOFT)
     for axis in (left, right):
         axis.set(xscale="log", xlabel="levels used")
         axis.set_xticks(LEVELS, [str(levels) for levels in LEVELS])
