@@ -54,5 +54,6 @@ RUNGS: dict[str, tuple[float, Callable[[int], Quantizer]]] = {
 }
 """Name -> learning rate and builder.
 
-Codebooks that start at cluster centres have the lower rate: at 0.03 the largest one uses fewer of its codes. Those with + have what stands above them, too; the others start at random.
+Codebooks that start at cluster centres have the lower rate: at 0.03 the largest one uses fewer of its codes. Those with
++ have what stands above them, too; the others start at random.
 """
