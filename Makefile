@@ -43,10 +43,12 @@ ablation: $(VENV)/.eval
 	$(VENV)/bin/kvant ablate recipes/ablation.toml --data corpus/voices-24k --output runs/ablation --jobs $(JOBS) --resume
 	cp runs/ablation/ablation.md runs/ablation/ablation.png runs/ablation/ablation.csv runs/ablation/ablation.json docs/
 
-# All experiments of the laboratory, with the findings in docs/laboratory.md made anew; make table fetches the corpus.
+# All experiments of the laboratory, and docs/laboratory.md with their findings, ten minutes; that page says how to get the
+# speech and the music. A check that does not hold (4) is reported, and fails in the end; a run that broke off is not.
 LAB_CORPUS ?= corpus/voices-24k
 lab: $(VENV)/.dev
 	$(VENV)/bin/kvant lab run --data $(LAB_CORPUS) --output runs/lab; found=$$?; \
+		if [ $$found -ne 0 ] && [ $$found -ne 4 ]; then exit $$found; fi; \
 		$(VENV)/bin/kvant lab report --output runs/lab --markdown docs/laboratory.md && exit $$found
 
 figure: $(VENV)/.core
