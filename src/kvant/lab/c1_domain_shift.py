@@ -40,7 +40,8 @@ def draw(rows: list[Row], shift: dict[str, list[float]], figure: "Figure") -> No
     for (name, values), colour in zip(shift.items(), (COLOURS[1], SOFT)):
         right.plot(range(1, LEVELS + 1), values, "o-", color=colour)
         right.text(1.15, values[0] + 0.012, name, color=colour, va="bottom")
-    right.set(xlabel="level", ylabel="Jensen-Shannon divergence, bits", ylim=(0, None), title="Who uses which codes")
+    right.set(xlabel="level", ylabel="Jensen-Shannon divergence, bits", title="Who uses which codes")
+    right.set_ylim(0, right.get_ylim()[1] * 1.1)
     right.set_xticks(range(1, LEVELS + 1))
     figure.suptitle("Balancing keeps most of what each specialist has")
 
