@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from kvant.errors import UsageError
 from kvant.protocols import State
-from kvant.receptive_field import ReceptiveField
+from kvant.receptive_field import ReceptiveField, receptive_field
 
 
 class Causal(nn.Module):
@@ -56,6 +56,21 @@ class LookAhead(nn.Module):
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """UsageError: there is none."""
         return x, self.initial_state(len(x))
+
+
+class LookAheadChain(LookAhead):
+    """Layers one after the other, whose fields are known."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        return receptive_field(self.layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
 
 
 class Pointwise(Causal):

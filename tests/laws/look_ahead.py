@@ -3,17 +3,20 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from torch import nn
+
 from kvant.codecs import dac, snac
 from kvant.decoders.dac import DACDecoder
 from kvant.decoders.snac import SNACDecoder
 from kvant.encoders.dac import DACEncoder
 from kvant.encoders.snac import SNACEncoder
-from kvant.streaming import LookAhead
+from kvant.streaming import LookAhead, LookAheadChain
 from tests.laws.implementers import classes_of_parts
 
 LOOK_AHEAD: dict[type, Callable[[], LookAhead]] = {
     DACDecoder: lambda: DACDecoder(latent_dim=6, channels=16, strides=(5, 3, 2)),
     DACEncoder: lambda: DACEncoder(channels=3, strides=(2, 3, 5), latent_dim=6),
+    LookAheadChain: lambda: LookAheadChain(nn.Conv1d(1, 4, 7, stride=3, padding=2), nn.Tanh(), nn.Conv1d(4, 6, 1)),
     SNACDecoder: lambda: SNACDecoder(latent_dim=6, channels=16, strides=(5, 3, 2)),
     SNACEncoder: lambda: SNACEncoder(channels=3, strides=(2, 3, 5)),
 }

@@ -4,9 +4,11 @@ torchaudio lags torch and audiotools pins what cannot be installed beside it, fo
 stand in for them while a peer's discriminator is imported; `test_stand_ins.py` compares them with the definition.
 """
 
+import sys
 from types import ModuleType
 from typing import Any, NamedTuple
 
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -70,3 +72,28 @@ def audiotools() -> dict[str, ModuleType]:
     ml.BaseModel = nn.Module  # type: ignore[attr-defined]
     package.AudioSignal, package.STFTParams, package.ml = AudioSignal, STFTParams, ml  # type: ignore[attr-defined]
     return {"audiotools": package, "audiotools.ml": ml}
+
+
+def encodec(module: str) -> ModuleType:
+    """A module of the official EnCodec package, or the test is skipped."""
+    pytest.importorskip("einops")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, stand_in in torchaudio().items():
+            patch.setitem(sys.modules, name, stand_in)
+        return pytest.importorskip(f"encodec.{module}")
+
+
+@torch.no_grad()
+def stir(model: nn.Module, gains: str) -> None:
+    """Random weights of a trained codec's kind: norms below 1, frequencies around 1, so that no part is idle.
+
+    gains: how the names of weight norm's gains end in this package.
+    """
+    generator = torch.Generator().manual_seed(1)
+    for name, parameter in model.named_parameters():
+        if name.endswith("alpha"):
+            parameter.uniform_(0.5, 2, generator=generator)
+        elif name.endswith(gains):
+            parameter.uniform_(0.3, 0.9, generator=generator)
+        elif name.endswith("bias"):
+            parameter.normal_(0, 0.05, generator=generator)

@@ -48,19 +48,6 @@ def official() -> Iterator[ModuleType]:
             del sys.modules[name]
 
 
-@torch.no_grad()
-def stir(model: nn.Module) -> None:
-    """Random weights of a trained codec's kind: norms below 1, frequencies around 1, so that no part is idle."""
-    generator = torch.Generator().manual_seed(1)
-    for name, parameter in model.named_parameters():
-        if name.endswith("alpha"):
-            parameter.uniform_(0.5, 2, generator=generator)
-        elif name.endswith("weight_g"):
-            parameter.uniform_(0.3, 0.9, generator=generator)
-        elif name.endswith("bias"):
-            parameter.normal_(0, 0.05, generator=generator)
-
-
 def pair(official: ModuleType, config: dac.Config) -> tuple[nn.Module, Codec]:
     """(theirs, ours) of one config with the same weights, in evaluation."""
     torch.manual_seed(0)
@@ -75,7 +62,7 @@ def pair(official: ModuleType, config: dac.Config) -> tuple[nn.Module, Codec]:
         codebook_dim=config.codebook_dim,
         sample_rate=config.sample_rate,
     )
-    stir(theirs)
+    stand_ins.stir(theirs, "weight_g")
     ours = fill(replace(dac.PUBLISHED["dac-44khz"], config=config), theirs.state_dict())
     return theirs.eval(), ours
 

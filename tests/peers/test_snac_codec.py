@@ -14,6 +14,7 @@ from kvant.codecs import snac
 from kvant.importing.filling import fill
 from kvant.layers.noise_block import noise_at
 from tests.near_ties import count_near_ties
+from tests.peers import stand_ins
 from tests.speech import speech
 
 pytest.importorskip("einops")
@@ -24,19 +25,6 @@ CONFIGS = {
     "24 kHz, narrow": replace(RELEASE.config, encoder_channels=4, decoder_channels=48, codebook_size=64),
     "odd strides": replace(RELEASE.config, strides=(3, 5), encoder_channels=6, decoder_channels=16, codebook_size=32),
 }
-
-
-@torch.no_grad()
-def stir(model: nn.Module) -> None:
-    """Random weights of a trained codec's kind: norms below 1, frequencies around 1, so that no part is idle."""
-    generator = torch.Generator().manual_seed(1)
-    for name, parameter in model.named_parameters():
-        if name.endswith("alpha"):
-            parameter.uniform_(0.5, 2, generator=generator)
-        elif name.endswith("original0"):
-            parameter.uniform_(0.3, 0.9, generator=generator)
-        elif name.endswith("bias"):
-            parameter.normal_(0, 0.05, generator=generator)
 
 
 @pytest.fixture(scope="module", params=list(CONFIGS))
@@ -55,7 +43,7 @@ def models(request: pytest.FixtureRequest) -> tuple[nn.Module, Codec]:
         codebook_dim=config.codebook_dim,
         vq_strides=list(config.code_strides),
     )
-    stir(theirs)
+    stand_ins.stir(theirs, "original0")
     return theirs.eval(), fill(replace(RELEASE, config=config), theirs.state_dict())
 
 

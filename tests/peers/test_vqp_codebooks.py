@@ -20,6 +20,7 @@ from kvant.quantizers.codebooks import (
 from kvant.quantizers.gradients import straight_through
 from kvant.quantizers.kmeans import lloyd
 from kvant.quantizers.remedies import ReviveDeadCodes
+from tests.peers.alike import assert_alike, drawn
 
 SIZE, DIM = 16, 6
 ALL = torch.ones(SIZE, dtype=torch.bool)
@@ -28,14 +29,6 @@ ALL = torch.ones(SIZE, dtype=torch.bool)
 @pytest.fixture(scope="module")
 def official() -> ModuleType:
     return pytest.importorskip("vector_quantize_pytorch")
-
-
-def drawn(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def assert_alike(ours: Tensor, theirs: Tensor) -> None:
-    torch.testing.assert_close(ours.detach(), theirs.detach(), rtol=1e-5, atol=1e-5)
 
 
 def plain(official: ModuleType, vectors: Tensor, **settings: object) -> nn.Module:

@@ -19,6 +19,7 @@ from kvant.quantizers.gradients import (
     rotation_trick,
     straight_through,
 )
+from tests.peers.alike import assert_alike, drawn
 
 SIZE, DIM = 16, 6
 
@@ -26,14 +27,6 @@ SIZE, DIM = 16, 6
 @pytest.fixture(scope="module")
 def official() -> ModuleType:
     return pytest.importorskip("vector_quantize_pytorch.vector_quantize_pytorch")
-
-
-def drawn(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def assert_alike(ours: Tensor, theirs: Tensor) -> None:
-    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
 
 
 def taken(gradient: GradientEstimator, z: Tensor, q: Tensor, upstream: Tensor) -> list[Tensor]:

@@ -20,6 +20,7 @@ from kvant.quantizers import (
     residual_scalar,
 )
 from kvant.quantizers.gradients import UniformNoise, rotation_trick, straight_through
+from tests.peers.alike import assert_alike, drawn
 
 LEVELS, SIZE, DIM = 4, 16, 6
 
@@ -27,14 +28,6 @@ LEVELS, SIZE, DIM = 4, 16, 6
 @pytest.fixture(scope="module")
 def official() -> ModuleType:
     return pytest.importorskip("vector_quantize_pytorch")
-
-
-def drawn(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def assert_alike(ours: Tensor, theirs: Tensor) -> None:
-    torch.testing.assert_close(ours.detach(), theirs.detach().float(), rtol=1e-5, atol=1e-5)
 
 
 def slope_of(quantized: Tensor, latents: Tensor) -> Tensor:

@@ -153,7 +153,7 @@ def fetch(
         raise UsageError(f"{name}: no such corpus; kvant data fetch lists them")
     if output is None:
         raise UsageError("name the folder to write to: -o OUT")
-    from kvant.data.voice_corpus import make_corpus
+    from kvant.data.open_corpus import make_corpus
 
     folder = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     with Progress(1) as progress:
@@ -163,7 +163,7 @@ def fetch(
             progress(0)
 
         packages = Path(cache or os.path.join(folder, "kvant", "packages"))
-        lines = make_corpus(packages, Path(output), show, workers, force, recipes[name])
+        lines = make_corpus(recipes[name], packages, Path(output), show, workers, force)
     print("\n".join(lines))
 
 

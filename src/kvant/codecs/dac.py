@@ -14,7 +14,6 @@ Three things are the reference's, since its weights depend on them:
 `DACDecoder`; and zeros, not a mirror, outside the signal. Losses of the levels are means here and sums there.
 """
 
-import re
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -22,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kvant.codec import Codec
-from kvant.codecs.published import Published
+from kvant.codecs.published import Published, renamed
 from kvant.decoders.dac import DACDecoder
 from kvant.encoders.dac import DACEncoder
 from kvant.quantizers.codebooks import LearnedCodebook
@@ -96,17 +95,12 @@ NAMES = (
     (r"\.out_proj\.", ".out."),
     (r"\.codebook\.", ".quantizer.codebook."),
 )
-"""Patterns of the official package's names, and ours; applied in this order, each once."""
+"""Patterns of the official package's names, and ours; applied in this order."""
 
 
 def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Our state of the official package's, weight norm folded: only names differ."""
-    converted = {}
-    for name, tensor in state.items():
-        for pattern, replacement in NAMES:
-            name = re.sub(pattern, replacement, name, count=1)
-        converted[name] = tensor
-    return converted
+    return {renamed(name, NAMES): tensor for name, tensor in state.items()}
 
 
 def published(config: Config, source: str) -> Published:

@@ -15,7 +15,6 @@ convolution, at the end too, and so looks six frames ahead for the first six: se
 every frame is causal from the first on, which suits streams and training; the same weights then start differently.
 """
 
-import re
 from dataclasses import dataclass, field
 from math import prod
 
@@ -23,7 +22,7 @@ from torch import Tensor
 
 from kvant.codec import Codec
 from kvant.codecs.mirrored import MirroredCodec
-from kvant.codecs.published import Published
+from kvant.codecs.published import Published, renamed
 from kvant.decoders.seanet import SEANetDecoder
 from kvant.encoders.seanet import SEANetEncoder
 from kvant.errors import UsageError
@@ -93,11 +92,8 @@ def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Our state of the official package's, weight norm folded. Transposed convolutions are of kernel 2 stride."""
     converted = {}
     for name, tensor in state.items():
-        ours = name
-        for pattern, replacement in NAMES:
-            ours = re.sub(pattern, replacement, ours)
         transposed = name.endswith(".convtr.convtr.weight")
-        converted[ours] = as_convolution(tensor, tensor.shape[-1] // 2) if transposed else tensor
+        converted[renamed(name, NAMES)] = as_convolution(tensor, tensor.shape[-1] // 2) if transposed else tensor
     return converted
 
 

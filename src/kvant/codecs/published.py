@@ -1,6 +1,7 @@
 """What must be known of published weights to make a codec of them: their layout, and whose they are."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,3 +28,10 @@ class Published:
     sha256: str
     code_licence: str
     weights_licence: str
+
+
+def renamed(name: str, patterns: Iterable[tuple[str, str]]) -> str:
+    """A name of theirs as ours: each pattern of a table replaced, in its order."""
+    for pattern, replacement in patterns:
+        name = re.sub(pattern, replacement, name)
+    return name

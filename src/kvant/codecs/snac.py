@@ -12,7 +12,6 @@ The reference draws the noise anew at every decoding; here a place in the signal
 in DAC, directions are searched and vectors of any length decoded. The music models have attention too: not here.
 """
 
-import re
 from dataclasses import dataclass
 from math import prod
 
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from kvant.codec import Codec
 from kvant.codecs.dac import factorised_level
-from kvant.codecs.published import Published
+from kvant.codecs.published import Published, renamed
 from kvant.decoders.snac import SNACDecoder
 from kvant.encoders.snac import SNACEncoder
 from kvant.quantizers.multi_scale import MultiScaleQuantizer
@@ -76,12 +75,7 @@ NAMES = (
 
 def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Our state of the official package's, weight norm folded: only names differ."""
-    converted = {}
-    for name, tensor in state.items():
-        for pattern, replacement in NAMES:
-            name = re.sub(pattern, replacement, name)
-        converted[name] = tensor
-    return converted
+    return {renamed(name, NAMES): tensor for name, tensor in state.items()}
 
 
 PUBLISHED = {

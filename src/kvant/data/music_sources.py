@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from kvant.data.voice_sources import Recipe, Source
+from kvant.data.recipe import Recipe, Source
 
 LICENCES = {
     "colobot-common-sounds": "GPL-3+ (Daniel Roux, EPSITEC SA and TerranovaTeam, 2001-2016)",

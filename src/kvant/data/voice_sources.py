@@ -1,9 +1,10 @@
 """What the voice corpus is made of: Debian packages, their licences and speakers, and which split hears whom."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+
+from kvant.data.recipe import Recipe, Source
 
 LICENCES = {
     "festvox-ru": "BSD-like (Nickolay V. Shmyrev, 2005)",
@@ -21,24 +22,6 @@ LICENCES = {
 CONTENTS = "speech at 24 kHz, 7.0 h train, 0.4 h dev, 2.6 h test, 46 voices in some 25 languages; 515 MB of packages"
 ASTERISK_SPEAKERS = {"fr": "june", "it": "carlo", "en": "allison", "es": "allison", "ru": "ivrvoice-ru"}
 NOT_SPEECH = re.compile(r"/silence/|/(beep|beeperr|(a|de)scending-2tone|tt-monkeys)\.g722$")
-
-
-class Source(NamedTuple):
-    """One recording before decoding. `path` is relative to the cache."""
-
-    split: str
-    package: str
-    path: str
-    speaker: str
-    language: str
-
-
-class Recipe(NamedTuple):
-    """A corpus made of Debian packages. licences: of each package. sources: every recording in the unpacked cache."""
-
-    contents: str
-    licences: Mapping[str, str]
-    sources: Callable[[Path], Iterator[Source]]
 
 
 def sources(cache: Path) -> Iterator[Source]:

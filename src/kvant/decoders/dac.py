@@ -8,11 +8,10 @@ from torch import Tensor, nn
 
 from kvant.layers.snake import Snake
 from kvant.layers.snake_unit import snake_units
-from kvant.receptive_field import ReceptiveField, receptive_field
-from kvant.streaming import LookAhead
+from kvant.streaming import LookAheadChain
 
 
-class DACDecoder(LookAhead):
+class DACDecoder(LookAheadChain):
     """latents [B, D, T] -> wav [B, 1, T * hop] within (-1, 1), hop being the product of `strides`.
 
     Conv7 to `channels`, then for each stride s Snake, a transposed convolution of 2 s taps that halves the channels and
@@ -23,19 +22,14 @@ class DACDecoder(LookAhead):
     """
 
     def __init__(self, latent_dim: int, channels: int, strides: Sequence[int]) -> None:
-        super().__init__()
-        self.hop_length = prod(strides)
         layers: list[nn.Module] = [nn.Conv1d(latent_dim, channels, 7, padding=3)]
         for stride in strides:
             up = nn.ConvTranspose1d(channels, channels // 2, 2 * stride, stride, padding=ceil(stride / 2))
             channels //= 2
             layers.append(nn.Sequential(Snake(2 * channels), up, *snake_units(channels)))
         layers += [Snake(channels), nn.Conv1d(channels, 1, 7, padding=3), nn.Tanh()]
-        self.layers = nn.Sequential(*layers)
-
-    @property
-    def receptive_field(self) -> ReceptiveField:
-        return receptive_field(self.layers)
+        super().__init__(*layers)
+        self.hop_length = prod(strides)
 
     def forward(self, latents: Tensor) -> Tensor:
         wav = self.layers(latents)

@@ -9,7 +9,7 @@ from kvant.layers.noise_block import NoiseBlock
 from kvant.layers.snake import Snake
 from kvant.layers.snake_unit import snake_units
 from kvant.receptive_field import ReceptiveField, receptive_field
-from kvant.streaming import LookAhead
+from kvant.streaming import LookAheadChain
 
 
 class NoisyUpsampling(nn.Module):
@@ -33,14 +33,13 @@ class NoisyUpsampling(nn.Module):
         return self.units(self.noise(self.up(x), start * self.stride))
 
 
-class SNACDecoder(LookAhead):
+class SNACDecoder(LookAheadChain):
     """latents [B, D, T] -> wav [B, 1, T * hop] within (-1, 1), hop being the product of `strides`.
 
     Depthwise Conv7, a map to `channels`, a `NoisyUpsampling` for each stride, then Snake, Conv7 and tanh.
     """
 
     def __init__(self, latent_dim: int, channels: int, strides: Sequence[int]) -> None:
-        super().__init__()
         layers: list[nn.Module] = [
             nn.Conv1d(latent_dim, latent_dim, 7, padding=3, groups=latent_dim),
             nn.Conv1d(latent_dim, channels, 1),
@@ -49,11 +48,7 @@ class SNACDecoder(LookAhead):
             layers.append(NoisyUpsampling(channels, stride, seed))
             channels //= 2
         layers += [Snake(channels), nn.Conv1d(channels, 1, 7, padding=3), nn.Tanh()]
-        self.layers = nn.Sequential(*layers)
-
-    @property
-    def receptive_field(self) -> ReceptiveField:
-        return receptive_field(self.layers)
+        super().__init__(*layers)
 
     def forward(self, latents: Tensor) -> Tensor:
         return self.piece(latents, 0)

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from math import ceil
 
-from torch import Tensor, nn
+from torch import nn
 
 from kvant.layers.snake import Snake
 from kvant.layers.snake_unit import snake_units
-from kvant.receptive_field import ReceptiveField, receptive_field
-from kvant.streaming import LookAhead
+from kvant.streaming import LookAheadChain
 
 
-class DACEncoder(LookAhead):
+class DACEncoder(LookAheadChain):
     """wav [B, 1, T * hop] -> latents [B, D, T], hop being the product of `strides`.
 
     Conv7 to `channels`, then for each stride s three residual units and a convolution of 2 s taps that doubles the
@@ -19,20 +18,12 @@ class DACEncoder(LookAhead):
     """
 
     def __init__(self, channels: int, strides: Sequence[int], latent_dim: int) -> None:
-        super().__init__()
         layers: list[nn.Module] = [nn.Conv1d(1, channels, 7, padding=3)]
         for stride in strides:
             layers.append(encoder_block(channels, stride))
             channels *= 2
         layers += [Snake(channels), nn.Conv1d(channels, latent_dim, 3, padding=1)]
-        self.layers = nn.Sequential(*layers)
-
-    @property
-    def receptive_field(self) -> ReceptiveField:
-        return receptive_field(self.layers)
-
-    def forward(self, wav: Tensor) -> Tensor:
-        return self.layers(wav)
+        super().__init__(*layers)
 
 
 def encoder_block(channels: int, stride: int, depthwise: bool = False) -> nn.Sequential:

@@ -2,11 +2,11 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from kvant.errors import UsageError
+from kvant.layers.conv import CausalConv1d
 from kvant.protocols import State
-from kvant.streaming import Causal
 
 ENDED = -1
 
@@ -25,7 +25,7 @@ def mirror(x: Tensor, before: int, after: int) -> Tensor:
     return mirrored[..., : before + length + after]
 
 
-class MirroredConv1d(Causal):
+class MirroredConv1d(CausalConv1d):
     """As `CausalConv1d`, but the P = (kernel_size - 1) dilation - (stride - 1) frames before the first are its mirror.
 
     So the first outputs look P inputs ahead, and no block can be their first that holds less: the state starts with
@@ -42,16 +42,12 @@ class MirroredConv1d(Causal):
     def __init__(
         self, channels: int, out_channels: int, kernel_size: int, dilation: int = 1, groups: int = 1, stride: int = 1
     ) -> None:
-        super().__init__()
-        self.conv = nn.Conv1d(channels, out_channels, kernel_size, stride, dilation=dilation, groups=groups)
-        self.stride = stride
-        self.context = (kernel_size - 1) * dilation - (stride - 1)
+        super().__init__(channels, out_channels, kernel_size, dilation, groups, stride)
         if self.context < stride - 1:
             raise UsageError(f"a kernel of {kernel_size} is too short to mirror the end at a stride of {stride}")
 
     def initial_state(self, batch: int) -> State:
-        weight = self.conv.weight
-        return weight.new_zeros(batch, self.conv.in_channels, self.context), weight.new_zeros(batch)
+        return super().initial_state(batch), self.conv.weight.new_zeros(batch)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         context, age = state

@@ -123,5 +123,4 @@ class DecoderStream:
         limits = np.array(sizes[: codes.shape[1]])[:, None]
         if codes.size and (codes.min() < 0 or (codes >= limits).any()):
             entries = ", ".join(map(str, sorted(set(sizes))))
-            entries = ", ".join(map(str, sorted(set(sizes))))
             raise UsageError(f"codes from {codes.min()} to {codes.max()}; codebooks have {entries} entries")

@@ -1,5 +1,6 @@
 """Codebooks whose vectors are a function of what is learned, and plain numbers as soon as nothing is."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from kvant.quantizers.codebooks.learned import codebook_loss
 from kvant.quantizers.codebooks.tracked import TrackedCodebook
 
 
-class ParametrizedCodebook(TrackedCodebook):
+class ParametrizedCodebook(TrackedCodebook, ABC):
     """E = g(parameters). A kind of it defines `express`, which is g, and `place`, which makes g give wanted vectors.
 
     In training the vectors are computed at every call, with gradient. In evaluation they are the buffer `weight`, baked
@@ -24,13 +25,13 @@ class ParametrizedCodebook(TrackedCodebook):
         self._baked: tuple[int, ...] = ()
         self.register_state_dict_pre_hook(_bake_stale)
 
+    @abstractmethod
     def express(self) -> Tensor:
         """[V, d]: the vectors, with gradient."""
-        raise NotImplementedError
 
+    @abstractmethod
     def place(self, mask: Tensor, vectors: Tensor) -> None:
         """Change what is learned so that `express` gives vectors [sum(mask), d] where mask [V] is true."""
-        raise NotImplementedError
 
     @property
     def statistics(self) -> tuple[str, ...]:

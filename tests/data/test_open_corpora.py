@@ -1,4 +1,4 @@
-"""The voice corpus: which recording is heard where, copies, and packages that cannot be fetched."""
+"""The corpora of voices and music: which recording is heard where, copies, and packages that cannot be fetched."""
 
 import io
 import json
@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kvant.data import debian, voice_corpus
+from kvant.data import debian, open_corpus
 from kvant.data.levelling import Clip
 from kvant.data.music_sources import MUSIC
-from kvant.data.voice_sources import LICENCES, Source, sources
+from kvant.data.recipe import Source
+from kvant.data.voice_sources import LICENCES, VOICES, sources
 from kvant.errors import UsageError
 from tests.data.conftest import noise, save
 
@@ -48,7 +49,7 @@ def test_the_corpus_from_packages_in_the_cache(cache: Path, tmp_path: Path, monk
     """Nothing is fetched; bandwidths are those of a speaker in a package; a manifest names archives and licences."""
     pytest.importorskip("av")
     monkeypatch.setattr(debian.shutil, "which", lambda name: None)
-    voice_corpus.make_corpus(cache, tmp_path / "out", lambda name, number: None)
+    open_corpus.make_corpus(VOICES, cache, tmp_path / "out", lambda name, number: None)
     rows = {
         split: [json.loads(line) for line in (tmp_path / "out" / split / "clips.jsonl").read_text().splitlines()]
         for split in ("train", "dev", "test")
@@ -65,9 +66,9 @@ def test_the_corpus_from_packages_in_the_cache(cache: Path, tmp_path: Path, monk
     assert reader["clips"] == 2
     audio = np.load(tmp_path / "out" / "train" / "audio.npy")
     assert len(audio) == manifest["samples"] == sum(row["length"] for row in rows["train"])
-    monkeypatch.setattr(voice_corpus, "fetch_packages", None)
+    monkeypatch.setattr(open_corpus, "fetch_packages", None)
     with pytest.raises(UsageError, match="exists already; use -f"):
-        voice_corpus.make_corpus(cache, tmp_path / "out", lambda name, number: None)
+        open_corpus.make_corpus(VOICES, cache, tmp_path / "out", lambda name, number: None)
 
 
 def test_music_hears_other_tracks_in_dev_and_other_composers_in_test(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_music_hears_other_tracks_in_dev_and_other_composers_in_test(tmp_path: P
     waiting = cache / "asterisk-moh-opsound-g722/usr/share/asterisk/moh/track.g722"
     waiting.parent.mkdir(parents=True)
     waiting.write_bytes(np.random.default_rng(0).integers(0, 256, 8000, np.uint8).tobytes())
-    voice_corpus.make_corpus(cache, tmp_path / "out", lambda name, number: None, recipe=MUSIC)
+    open_corpus.make_corpus(MUSIC, cache, tmp_path / "out", lambda name, number: None)
     heard = {}
     for split in ("train", "dev", "test"):
         lines = (tmp_path / "out" / split / "clips.jsonl").read_text().splitlines()
@@ -105,7 +106,7 @@ def test_of_copies_the_first_gives_the_labels_and_the_last_the_place() -> None:
 
     pairs = [(Source("train", "p", name, "s", "l"), clip(level)) for name, level in zip("abcd", (1, 2, 1, 3))]
     spool = io.BytesIO()
-    entries = voice_corpus.spooled([*pairs, (pairs[0][0], None)], spool, lambda name, number: None)
+    entries = open_corpus.spooled([*pairs, (pairs[0][0], None)], spool, lambda name, number: None)
     assert [entry.source.path for entry in entries] == ["b", "a", "d"]
     heard = [np.frombuffer(spool.getvalue()[entry.start :][: 2 * entry.length], "<i2")[0] for entry in entries]
     assert heard == [2, 1, 3]

@@ -24,7 +24,7 @@ from kvant.data.corpus import SplitWriter, check_absent, create_split
 from kvant.data.debian import fetch
 from kvant.data.levelling import RULES, Clip, levelled
 from kvant.data.parallel import ordered_map
-from kvant.data.voice_sources import VOICES, Recipe, Source
+from kvant.data.recipe import Recipe, Source
 from kvant.errors import AudioError, UsageError
 from kvant.extras import import_extra
 
@@ -75,12 +75,12 @@ def fetch_packages(
 
 
 def make_corpus(
+    recipe: Recipe,
     cache: Path,
     out: Path,
     progress: Callable[[str, int], None],
     workers: int = 1,
     overwrite: bool = False,
-    recipe: Recipe = VOICES,
 ) -> list[str]:
     """Fetch, decode, trim, level and write `out`/{train,dev,test}; a line a split and source on what was made."""
     if not overwrite:
