@@ -129,7 +129,9 @@ def test_json_is_all_that_is_printed_and_jobs_change_no_score(
     assert done.code == 0
     assert done.out == (tmp_path / "out" / "results.json").read_text()
     again, before = from_json(done.out), from_json((made[0] / "results.json").read_text())
-    assert [each.scores for each in again.measurements] == [each.scores for each in before.measurements]
+    for now, then in zip(again.measurements, before.measurements, strict=True):
+        # To rounding: where arrays happen to lie in memory decides how numpy groups their sums.
+        assert now.scores == pytest.approx(then.scores, rel=1e-12)
     assert again.entropy == before.entropy
     assert "2 such measurements at a time" in (tmp_path / "out" / "table.md").read_text()
 
