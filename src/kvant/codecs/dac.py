@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kvant.codec import Codec
-from kvant.codecs.published import Published, renamed
+from kvant.codecs.published import Layout, Published, renamed
 from kvant.decoders.dac import DACDecoder
 from kvant.encoders.dac import DACEncoder
 from kvant.quantizers.codebooks import LearnedCodebook
@@ -85,15 +85,19 @@ def build(config: Config) -> Codec:
     )
 
 
+QUANTIZER_NAMES = (
+    (r"^quantizer\.quantizers\.", "quantizer.levels."),
+    (r"\.in_proj\.", ".into."),
+    (r"\.out_proj\.", ".out."),
+    (r"\.codebook\.", ".quantizer.codebook."),
+)
+
 NAMES = (
     (r"^encoder\.block\.", "encoder.layers."),
     (r"^decoder\.model\.", "decoder.layers."),
     (r"(\d+)\.block\.(\d+)", r"\1.\2"),
     (r"\.block\.", ".layers."),
-    (r"^quantizer\.quantizers\.", "quantizer.levels."),
-    (r"\.in_proj\.", ".into."),
-    (r"\.out_proj\.", ".out."),
-    (r"\.codebook\.", ".quantizer.codebook."),
+    *QUANTIZER_NAMES,
 )
 """Patterns of the official package's names, and ours; applied in this order."""
 
@@ -103,15 +107,54 @@ def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {renamed(name, NAMES): tensor for name, tensor in state.items()}
 
 
-def published(config: Config, source: str) -> Published:
+UNIT = ("snake1", "conv1", "snake2", "conv2")
+
+
+def from_transformers(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Our state of transformers', which has names where the official package has positions."""
+    blocks = len({name.split(".")[2] for name in state if name.startswith("encoder.block.")})
+    names = (
+        (r"^(encoder|decoder)\.conv1\.", r"\1.layers.0."),
+        *((rf"^(encoder|decoder)\.block\.{k}\.", rf"\1.layers.{k + 1}.") for k in range(blocks)),
+        (r"^(encoder|decoder)\.snake1\.", rf"\1.layers.{blocks + 1}."),
+        (r"^(encoder|decoder)\.conv2\.", rf"\1.layers.{blocks + 2}."),
+        *((rf"^(encoder\..*)\.res_unit{k + 1}\.", rf"\1.{k}.layers.") for k in range(3)),
+        *((rf"^(decoder\..*)\.res_unit{k + 1}\.", rf"\1.{k + 2}.layers.") for k in range(3)),
+        *((rf"\.layers\.{part}\.", f".layers.{k}.") for k, part in enumerate(UNIT)),
+        (r"^(encoder\..*)\.snake1\.", r"\1.3."),
+        (r"^(encoder\..*)\.conv1\.", r"\1.4."),
+        (r"^(decoder\..*)\.snake1\.", r"\1.0."),
+        (r"\.conv_t1\.", ".1."),
+        *QUANTIZER_NAMES,
+    )
+    return {renamed(name, names): tensor for name, tensor in state.items()}
+
+
+LAYOUTS = (
+    Layout("descript-audio-codec", r"decoder\.model\..*", from_official),
+    Layout("transformers", r"decoder\.block\..*", from_transformers),
+)
+RELEASES = "https://github.com/descriptinc/descript-audio-codec/releases/download"
+
+
+def published(config: Config, release: str, file: str) -> Published:
     """Weights of `config` that the authors released; they give no digests."""
-    return Published("dac", config, from_official, (), source, sha256="", code_licence="MIT", weights_licence="MIT")
+    return Published(
+        architecture="dac",
+        config=config,
+        layouts=LAYOUTS,
+        source=f"{file} of release {release}",
+        sha256="",
+        code_licence="MIT",
+        weights_licence="MIT",
+        place=f"{RELEASES}/{release}/{file}",
+    )
 
 
 PUBLISHED = {
-    "dac-44khz": published(KHZ_44, "weights.pth of release 0.0.1"),
-    "dac-44khz-16kbps": published(KHZ_44_16KBPS, "weights_44khz_16kbps.pth of release 1.0.0"),
-    "dac-24khz": published(KHZ_24, "weights_24khz.pth of release 0.0.4"),
-    "dac-16khz": published(KHZ_16, "weights_16khz.pth of release 0.0.5"),
+    "dac-44khz": published(KHZ_44, "0.0.1", "weights.pth"),
+    "dac-44khz-16kbps": published(KHZ_44_16KBPS, "1.0.0", "weights_44khz_16kbps.pth"),
+    "dac-24khz": published(KHZ_24, "0.0.4", "weights_24khz.pth"),
+    "dac-16khz": published(KHZ_16, "0.0.5", "weights_16khz.pth"),
 }
 """Released weights of this codec."""

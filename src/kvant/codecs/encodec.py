@@ -15,6 +15,7 @@ convolution, at the end too, and so looks six frames ahead for the first six: se
 every frame is causal from the first on, which suits streams and training; the same weights then start differently.
 """
 
+import re
 from dataclasses import dataclass, field
 from math import prod
 
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from kvant.codec import Codec
 from kvant.codecs.mirrored import MirroredCodec
-from kvant.codecs.published import Published, renamed
+from kvant.codecs.published import Layout, Published, renamed
 from kvant.decoders.seanet import SEANetDecoder
 from kvant.encoders.seanet import SEANetEncoder
 from kvant.errors import UsageError
@@ -87,6 +88,13 @@ NAMES = (
 )
 """Patterns of the official package's names, and ours; applied in this order."""
 
+TRANSFORMERS_NAMES = (
+    (r"^(encoder|decoder)\.layers\.", r"\1.model."),
+    (r"\.conv\.(weight|bias)$", r".conv.conv.\1"),
+    (r"^quantizer\.layers\.(\d+)\.codebook\.", r"quantizer.vq.layers.\1._codebook."),
+)
+"""Patterns of the names in transformers, and the official package's; applied in this order."""
+
 
 def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Our state of the official package's, weight norm folded. Transposed convolutions are of kernel 2 stride."""
@@ -97,16 +105,45 @@ def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return converted
 
 
+def from_transformers(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Our state of transformers', weight norm folded: the official layout under other names.
+
+    They do not tell which convolutions of the decoder are transposed: all at a place of their own but first and last.
+    """
+    places = re.findall(r"decoder\.layers\.(\d+)\.conv\.bias", "\n".join(state))
+    transposed = sorted(map(int, places))[1:-1]
+    names = (
+        *((rf"^decoder\.layers\.{k}\.conv\.", f"decoder.model.{k}.convtr.convtr.") for k in transposed),
+        *TRANSFORMERS_NAMES,
+    )
+    return from_official({renamed(name, names): tensor for name, tensor in state.items()})
+
+
+LAYOUTS = (
+    Layout(
+        package="encodec",
+        mark=r"encoder\.model\..*",
+        convert=from_official,
+        ignorable=(r"quantizer\.vq\.layers\.\d+\._codebook\.(inited|cluster_size|embed_avg)",),
+    ),
+    Layout(
+        package="transformers",
+        mark=r"encoder\.layers\..*",
+        convert=from_transformers,
+        ignorable=(r"quantizer\.layers\.\d+\.codebook\.(inited|cluster_size|embed_avg)",),
+    ),
+)
+
 PUBLISHED = {
     "encodec-24khz": Published(
         architecture="encodec",
         config=Config(edges="mirror"),
-        convert=from_official,
-        ignorable=(r"quantizer\.vq\.layers\.\d+\._codebook\.(inited|cluster_size|embed_avg)",),
+        layouts=LAYOUTS,
         source="encodec_24khz-d7cc33bc.th",
         sha256="d7cc33bc",
         code_licence="MIT",
         weights_licence="MIT by their repository, CC-BY-NC 4.0 by the package that loads them: ask for commercial use",
+        place="https://dl.fbaipublicfiles.com/encodec/v0/encodec_24khz-d7cc33bc.th",
     )
 }
 """Released weights of this codec."""

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from kvant.codec import Codec
 from kvant.codecs.dac import factorised_level
-from kvant.codecs.published import Published, renamed
+from kvant.codecs.published import Layout, Published, renamed
 from kvant.decoders.snac import SNACDecoder
 from kvant.encoders.snac import SNACEncoder
 from kvant.quantizers.multi_scale import MultiScaleQuantizer
@@ -82,12 +82,12 @@ PUBLISHED = {
     "snac-24khz": Published(
         architecture="snac",
         config=Config(),
-        convert=from_official,
-        ignorable=(),
+        layouts=(Layout("snac", r"decoder\.model\..*", from_official),),
         source="pytorch_model.bin of hubertsiuzdak/snac_24khz",
         sha256="",
         code_licence="MIT",
         weights_licence="MIT",
+        place="hf://hubertsiuzdak/snac_24khz/pytorch_model.bin",
     )
 }
 """Released weights of this codec."""

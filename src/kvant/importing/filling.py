@@ -18,15 +18,17 @@ from kvant.quantizers import TrackedCodebook
 
 
 def fill(published: Published, state: dict[str, Tensor]) -> Codec:
-    """The codec of `published` with the weights of a state in the layout of its authors, in evaluation mode.
+    """The codec of `published` with the weights of a state in one of its layouts, in evaluation mode.
 
-    ModelError: a name that is neither converted nor ignorable, one that is missing, a shape that does not fit.
+    ModelError: names of no layout, one that is neither converted nor ignorable, one that is missing, a shape that does
+    not fit.
     """
     kind, build = CODECS[published.architecture]
     assert isinstance(published.config, kind)
     codec = build(published.config)
-    kept = {name: tensor for name, tensor in state.items() if not _matches(published.ignorable, name)}
-    converted = published.convert(fold_weight_norm(kept))
+    layout = published.layout_of(state)
+    kept = {name: tensor for name, tensor in state.items() if not _matches(layout.ignorable, name)}
+    converted = layout.convert(fold_weight_norm(kept))
     own = {name: tensor for name, tensor in codec.state_dict().items() if name not in statistics(codec)}
     for trouble, names in (("unknown", set(converted) - set(own)), ("missing", set(own) - set(converted))):
         if names:
@@ -54,12 +56,16 @@ def import_checkpoint(
     if unknown:
         raise UsageError(f"{name} has no option {', '.join(sorted(unknown))}")
     published = dataclasses.replace(published, config=dataclasses.replace(published.config, **options))
-    codec = fill(published, read_checkpoint(checkpoint))
+    state = read_checkpoint(checkpoint)
+    layout = published.layout_of(state)
+    codec = fill(published, state)
     digest = sha256(checkpoint)
-    as_published = digest.startswith(published.sha256) if published.sha256 else None
+    comparable = published.sha256 and layout == published.layouts[0]
+    as_published = digest.startswith(published.sha256) if comparable else None
+    source = {"file": published.source, "layout": layout.package, "sha256": digest, "as_published": as_published}
     record = {
         "name": name,
-        "source": {"file": published.source, "sha256": digest, "as_published": as_published},
+        "source": source,
         "licence": {"code": published.code_licence, "weights": published.weights_licence},
     }
     model.parent.mkdir(parents=True, exist_ok=True)
