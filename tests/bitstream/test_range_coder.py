@@ -12,7 +12,7 @@ from kvant.bitstream.range_coder import TOTAL, RangeDecoder, RangeEncoder, cumul
 from kvant.errors import UsageError
 
 
-def encode(symbols: list[int], tables: list[list[int]]) -> bytes:
+def encode(symbols: list[int], tables: list[np.ndarray]) -> bytes:
     """Symbol n is coded with table n modulo their number: the model may change from symbol to symbol."""
     encoder = RangeEncoder()
     for place, symbol in enumerate(symbols):
@@ -20,14 +20,14 @@ def encode(symbols: list[int], tables: list[list[int]]) -> bytes:
     return encoder.finish()
 
 
-def decode(data: bytes, count: int, tables: list[list[int]]) -> list[int]:
+def decode(data: bytes, count: int, tables: list[np.ndarray]) -> list[int]:
     decoder = RangeDecoder(data)
     symbols = [decoder.get(tables[place % len(tables)]) for place in range(count)]
     decoder.finish()
     return symbols
 
 
-def ideal_bits(symbols: list[int], starts: list[int]) -> float:
+def ideal_bits(symbols: list[int], starts: np.ndarray) -> float:
     return float(sum(np.log2(TOTAL / (starts[symbol + 1] - starts[symbol])) for symbol in symbols))
 
 
@@ -57,8 +57,8 @@ def test_the_bytes_are_a_number_of_the_exact_interval(symbols: list[int]) -> Non
     starts = cumulative(np.array([1, TOTAL - 3, 2]))
     low, width = Fraction(0), Fraction(1)
     for symbol in symbols:
-        low += width * starts[symbol] / TOTAL
-        width = width * (starts[symbol + 1] - starts[symbol]) / TOTAL
+        low += width * int(starts[symbol]) / TOTAL
+        width = width * int(starts[symbol + 1] - starts[symbol]) / TOTAL
     data = encode(symbols, [starts])
     number = Fraction(int.from_bytes(data, "big"), 256 ** len(data))
     assert abs(number - low) <= width + Fraction(1, 2**8) * len(symbols)
@@ -67,7 +67,7 @@ def test_the_bytes_are_a_number_of_the_exact_interval(symbols: list[int]) -> Non
 
 def test_a_carry_runs_through_settled_bytes() -> None:
     """0.FFFF.. of the first symbols, then a step upwards: 00 and 80 follow a byte that was FF."""
-    starts = [0, 1, 2, TOTAL - 1, TOTAL]
+    starts = np.array([0, 1, 2, TOTAL - 1, TOTAL])
     for symbols in ([3, 3, 3, 0], [2] * 3000 + [3, 0], [2, 3, 2, 3] * 40):
         assert decode(encode(symbols, [starts]), len(symbols), [starts]) == symbols
     alternating = [2, 3] * 100

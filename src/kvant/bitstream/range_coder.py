@@ -11,10 +11,6 @@ Any number within the last interval names the message. Encoder and decoder are e
 computes with anything but integers; what predicts the frequencies has to be so, too.
 """
 
-import itertools
-from bisect import bisect_right
-from collections.abc import Sequence
-
 import numpy as np
 
 from kvant.bitstream.errors import Damaged
@@ -45,15 +41,19 @@ def frequencies(weights: np.ndarray) -> np.ndarray:
     products = weights * (TOTAL - size)
     shares, remainders = np.divmod(products, weights.sum(axis=-1, keepdims=True))
     missing = TOTAL - size - shares.sum(axis=-1, keepdims=True)
-    order = np.argsort(-remainders, axis=-1, kind="stable")
-    np.put_along_axis(remainders, order, np.arange(size) < missing, axis=-1)
-    return 1 + shares + remainders
+    ranks = remainders * size + np.arange(size)[::-1]  # no two are equal
+    least = np.take_along_axis(np.sort(ranks, axis=-1), size - missing.clip(1), axis=-1)
+    return 1 + shares + ((ranks >= least) & (missing > 0))
 
 
-def cumulative(table: np.ndarray) -> list[int]:
-    """[V + 1] from 0 to 2^16: where each symbol of frequencies [V] starts. UsageError: no such frequencies."""
-    starts = [0, *np.cumsum(table, dtype=np.int64).tolist()]
-    if starts[-1] != TOTAL or any(low >= high for low, high in itertools.pairwise(starts)):
+def cumulative(table: np.ndarray) -> np.ndarray:
+    """int64 [..., V + 1] from 0 to 2^16: where each symbol of frequencies [..., V] starts.
+
+    UsageError: no such frequencies.
+    """
+    starts = np.zeros((*table.shape[:-1], table.shape[-1] + 1), np.int64)
+    np.cumsum(table, axis=-1, out=starts[..., 1:])
+    if (np.asarray(table) < 1).any() or (starts[..., -1] != TOTAL).any():
         raise UsageError(f"frequencies must be at least 1 and add up to {TOTAL}; make them with frequencies()")
     return starts
 
@@ -75,12 +75,12 @@ class RangeEncoder:
         self._low, self._range = 0, _TOP
         self._bytes = bytearray()
 
-    def put(self, symbol: int, starts: Sequence[int]) -> None:
+    def put(self, symbol: int, starts: np.ndarray) -> None:
         """Append `symbol`; starts [V + 1] as `cumulative` makes them."""
         step = self._range >> PRECISION
-        start = starts[symbol]
+        start = int(starts[symbol])
         self._low += step * start
-        self._range = step * (starts[symbol + 1] - start)
+        self._range = step * (int(starts[symbol + 1]) - start)
         self._carry()
         while self._range < _SETTLED:
             self._bytes.append(self._low >> 24)
@@ -115,16 +115,17 @@ class RangeDecoder:
         self._low, self._range = 0, _TOP  # as in the encoder, without carries
         self._offset = int.from_bytes(data[:4].ljust(4, b"\0"), "big")  # of the number from `low`
 
-    def get(self, starts: Sequence[int]) -> int:
+    def get(self, starts: np.ndarray) -> int:
         """The next symbol; starts as for `put`. Damaged: bytes that no encoder made with these tables."""
         step = self._range >> PRECISION
         target = self._offset // step
         if target >= TOTAL:
             raise Damaged("range coded data point outside every symbol")
-        symbol = bisect_right(starts, target) - 1
-        self._low = self._low + step * starts[symbol] & (_TOP - 1)
-        self._offset -= step * starts[symbol]
-        self._range = step * (starts[symbol + 1] - starts[symbol])
+        symbol = int(starts.searchsorted(target, "right")) - 1
+        start = int(starts[symbol])
+        self._low = self._low + step * start & (_TOP - 1)
+        self._offset -= step * start
+        self._range = step * (int(starts[symbol + 1]) - start)
         while self._range < _SETTLED:
             if self._position > len(self._data) + 3:
                 raise Damaged("range coded data end before the last symbol")

@@ -69,7 +69,7 @@ class AdaptiveCounts:
         self.counts = np.ones((len(DEPTHS), len(DEPTHS)), np.int64)
         self.last = 0
 
-    def starts(self) -> list[int]:
+    def starts(self) -> np.ndarray:
         """For the range coder, of the next symbol."""
         return cumulative(frequencies(self.counts[self.last]))
 
