@@ -5,17 +5,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from kvant.layers.mel import mel_triangles
 from kvant.losses.stft import stft
 
 
 def mel_filters(sample_rate: int, window_length: int, num_mels: int) -> Tensor:
     """[bins, num_mels] triangles of unit area, equally spaced on the mel scale 2595 log10(1 + f/700), 0 to Nyquist."""
-    top = 2595 * torch.log10(torch.tensor(1 + sample_rate / 2 / 700, dtype=torch.float64))
-    corners = 700 * (10 ** (torch.linspace(0, 1, num_mels + 2, dtype=torch.float64) * top / 2595) - 1)
-    bins = torch.linspace(0, sample_rate / 2, window_length // 2 + 1, dtype=torch.float64)[:, None]
-    rising = (bins - corners[:-2]) / (corners[1:-1] - corners[:-2])
-    falling = (corners[2:] - bins) / (corners[2:] - corners[1:-1])
-    triangles = torch.minimum(rising, falling).clamp(min=0)
+    triangles = mel_triangles(sample_rate, window_length, num_mels)
     return (triangles / triangles.sum(0).clamp(min=1e-9)).float()
 
 
