@@ -10,7 +10,8 @@ from kvant.errors import UsageError
 from kvant.layers.conv import CausalConv1d
 from kvant.layers.lstm import LSTM
 from kvant.layers.mirrored_conv import MirroredConv1d, mirror
-from kvant.layers.seanet import SEANetConfig
+from kvant.layers.replicated_conv import ReplicatedConv1d
+from kvant.layers.seanet import CAUSAL_MIRRORED, SEANetConfig
 from kvant.layers.transposed_conv import CausalTransposedConv1d, as_convolution
 from kvant.streaming import Residual, stepwise
 
@@ -49,6 +50,35 @@ def test_transposed_convolution_is_torchs_cut_at_the_end(kernel: int, stride: in
     ours.load_state_dict({"conv.weight": as_convolution(theirs.weight.detach(), stride), "bias": theirs.bias.detach()})
     x = noise(2, 3, 7)
     torch.testing.assert_close(ours(x), theirs(x)[..., : 7 * stride])
+
+
+@pytest.mark.parametrize("groups", [3, 6])
+def test_transposed_convolution_of_groups_is_torchs(groups: int) -> None:
+    theirs = nn.ConvTranspose1d(6, 12, 4, 2, groups=groups, bias=False)
+    ours = CausalTransposedConv1d(6, 12, 4, 2, groups=groups, bias=False)
+    ours.load_state_dict({"conv.weight": as_convolution(theirs.weight.detach(), 2, groups)})
+    x = noise(2, 6, 7)
+    torch.testing.assert_close(ours(x), theirs(x)[..., :14])
+
+
+class TestReplicatedConvolution:
+    def test_is_a_convolution_of_a_signal_that_always_was_as_it_began(self) -> None:
+        layer, x = ReplicatedConv1d(2, 3, 4, stride=2, bias=False), noise(2, 2, 20)
+        padded = F.pad(x, (2, 0), mode="replicate")
+        torch.testing.assert_close(layer(x), F.conv1d(padded, layer.conv.weight, stride=2))
+
+    def test_of_a_constant_is_constant(self) -> None:
+        y = ReplicatedConv1d(2, 3, 5, dilation=2)(noise(1, 2, 1).expand(1, 2, 30))
+        torch.testing.assert_close(y, y[..., :1].expand_as(y))
+
+    def test_a_stream_that_begins_joins_one_that_goes_on(self) -> None:
+        layer, x = ReplicatedConv1d(2, 3, 7), noise(2, 2, 20)
+        context, begun = layer.initial_state(2)
+        _, (old_context, old_begun) = layer.step(x[:1, :, :10], layer.initial_state(1))
+        context[:1], begun[:1] = old_context, old_begun
+        together, _ = layer.step(x[..., 10:], (context, begun))
+        torch.testing.assert_close(together[:1], layer(x[:1])[..., 10:])
+        torch.testing.assert_close(together[1:], layer(x[1:, :, 10:]))
 
 
 def test_mirror_of_a_line() -> None:
@@ -124,7 +154,7 @@ def test_the_first_frame_of_a_mirrored_encoder_looks_six_frames_ahead_and_no_oth
     """The last convolution, of kernel 7, mirrors six latents: until then no frame is final; frame 6 looks at itself."""
     torch.manual_seed(0)
     encoder = SEANetEncoder(
-        SEANetConfig(filters=2, strides=(2, 3)), 3, Residual(LSTM(8, 1)), convolution=MirroredConv1d
+        SEANetConfig(filters=2, strides=(2, 3)), 3, Residual(LSTM(8, 1)), convolutions=CAUSAL_MIRRORED
     )
     x = noise(1, 1, 60).requires_grad_()
     latents = encoder(x)

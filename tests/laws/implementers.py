@@ -29,10 +29,13 @@ from kvant.layers.lstm import LSTM
 from kvant.layers.mirrored_conv import MirroredConv1d
 from kvant.layers.noise import NoiseCarrier
 from kvant.layers.parallel import Parallel
+from kvant.layers.replicated_conv import ReplicatedConv1d
 from kvant.layers.seanet import SEANetConfig, identity_skip
 from kvant.layers.spectral_features import FeatureConfig
 from kvant.layers.stft import ISTFT, STFT
+from kvant.layers.transformer import TransformerBlock, TransformerConfig
 from kvant.layers.transposed_conv import CausalTransposedConv1d
+from kvant.layers.windowed_attention import WindowedAttention
 from kvant.losses import (
     AntiWrappingPhaseLoss,
     ComplexSTFTLoss,
@@ -62,6 +65,7 @@ class Part(NamedTuple):
 FEATURES = FeatureConfig(num_bins=16, num_coefficients=8, num_bands=4)
 CONTEXT = ContextConfig(channels=12, hidden=20, dilations=(1, 2))
 SEANET = SEANetConfig(filters=4, strides=(2, 3))
+TRANSFORMER = TransformerConfig(heads=2, hidden=12, window=5, layer_scale=1.0)
 
 CAUSAL: dict[type, Part] = {
     CausalConv1d: Part(lambda: CausalConv1d(6, 4, kernel_size=3, dilation=2), channels=6),
@@ -79,10 +83,13 @@ CAUSAL: dict[type, Part] = {
     NoiseCarrier: Part(lambda: NoiseCarrier(num_bins=9, period=5), channels=3),
     Parallel: Part(lambda: Parallel(CausalConv1d(4, 4, 3), Pointwise(nn.Tanh())), channels=4),
     Pointwise: Part(lambda: Pointwise(nn.Softplus()), channels=4),
+    ReplicatedConv1d: Part(lambda: ReplicatedConv1d(6, 4, kernel_size=4, stride=2), channels=6, unit=2),
     Residual: Part(lambda: Residual(CausalConv1d(4, 4, 7)), channels=4),
     SEANetDecoder: Part(lambda: SEANetDecoder(SEANET, 5, Residual(LSTM(16, 2))), channels=5),
     SEANetEncoder: Part(lambda: SEANetEncoder(SEANET, 5, Residual(LSTM(16, 2)), identity_skip), channels=1, unit=6),
     STFT: Part(lambda: STFT(window_length=20, hop_length=8), channels=1, unit=8),
+    TransformerBlock: Part(lambda: TransformerBlock(8, TRANSFORMER), channels=8),
+    WindowedAttention: Part(lambda: WindowedAttention(8, heads=2, window=6), channels=8),
 }
 
 

@@ -16,10 +16,17 @@ class CausalConv1d(Causal):
     """
 
     def __init__(
-        self, channels: int, out_channels: int, kernel_size: int, dilation: int = 1, groups: int = 1, stride: int = 1
+        self,
+        channels: int,
+        out_channels: int,
+        kernel_size: int,
+        dilation: int = 1,
+        groups: int = 1,
+        stride: int = 1,
+        bias: bool = True,
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(channels, out_channels, kernel_size, stride, dilation=dilation, groups=groups)
+        self.conv = nn.Conv1d(channels, out_channels, kernel_size, stride, dilation=dilation, groups=groups, bias=bias)
         self.stride = stride
         self.context = (kernel_size - 1) * dilation - (stride - 1)
         if self.context < 0:

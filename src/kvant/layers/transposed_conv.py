@@ -17,16 +17,21 @@ class CausalTransposedConv1d(Causal):
 
     So it is a convolution over frames whose channels are the `stride` phases j of each output channel. The state is the
     kernel_size / stride - 1 frames before, zeros at the start; what the last ones would still add after the end is cut.
+    groups: of channels that answer for themselves; with as many as channels, each its own.
     """
 
-    def __init__(self, channels: int, out_channels: int, kernel_size: int, stride: int) -> None:
+    def __init__(
+        self, channels: int, out_channels: int, kernel_size: int, stride: int, groups: int = 1, bias: bool = True
+    ) -> None:
         super().__init__()
         taps, rest = divmod(kernel_size, stride)
         if rest or not taps:
             raise UsageError(f"kernel_size {kernel_size}: must be a multiple of the stride {stride}")
-        self.conv = nn.Conv1d(channels, out_channels * stride, taps, bias=False)
-        self.bias = nn.Parameter(torch.empty(out_channels))
-        nn.init.uniform_(self.bias, -1 / math.sqrt(channels * taps), 1 / math.sqrt(channels * taps))
+        self.conv = nn.Conv1d(channels, out_channels * stride, taps, groups=groups, bias=False)
+        self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
+        if self.bias is not None:
+            bound = 1 / math.sqrt(channels // groups * taps)
+            nn.init.uniform_(self.bias, -bound, bound)
         self.stride = stride
         self.context = taps - 1
 
@@ -35,12 +40,12 @@ class CausalTransposedConv1d(Causal):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         x = torch.cat([state, x], dim=-1)
-        phases = self.conv(x).unflatten(1, (-1, self.stride)).transpose(2, 3)
-        return phases.flatten(2) + self.bias[:, None], x[..., x.shape[-1] - self.context :]
+        y = self.conv(x).unflatten(1, (-1, self.stride)).transpose(2, 3).flatten(2)
+        return y if self.bias is None else y + self.bias[:, None], x[..., x.shape[-1] - self.context :]
 
 
-def as_convolution(weight: Tensor, stride: int) -> Tensor:
-    """Weight [C' stride, C, taps] of the convolution, latest tap last, of W [C, C', kernel_size] as torch keeps it."""
+def as_convolution(weight: Tensor, stride: int, groups: int = 1) -> Tensor:
+    """Weight [C' stride, C / groups, taps] of the convolution, latest tap last, of torch's [C, C' / groups, kernel]."""
     channels, out_channels, kernel_size = weight.shape
-    taps = weight.reshape(channels, out_channels, kernel_size // stride, stride).flip(2)
-    return taps.permute(1, 3, 0, 2).reshape(out_channels * stride, channels, kernel_size // stride)
+    taps = weight.reshape(groups, channels // groups, out_channels, kernel_size // stride, stride).flip(3)
+    return taps.permute(0, 2, 4, 1, 3).reshape(-1, channels // groups, kernel_size // stride)
