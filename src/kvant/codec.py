@@ -1,7 +1,7 @@
 """A codec is an encoder, a quantizer and a decoder; here a wav becomes codes and comes back, whole or step by step."""
 
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, inf, isinf
 from typing import NamedTuple
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from kvant.errors import UsageError
 from kvant.protocols import LevelledQuantizer, Quantized, Quantizer, State
-from kvant.streaming import Causal, LookAhead, chunked, stepwise
+from kvant.streaming import Causal, LookAhead, stepwise
 
 
 class Reconstruction(NamedTuple):
@@ -54,20 +54,20 @@ class Codec(nn.Module):
         return self.sample_rate / self.hop_length
 
     @property
-    def latency(self) -> int:
+    def latency(self) -> float:
         """Algorithmic latency in samples: output n is decided by input up to n + latency - 1, for some n by that one.
 
         Of a causal codec hop_length + pre_skip: a hop must be full before it can be coded, and is heard `pre_skip`
-        later. Looking ahead adds what the receptive fields reach beyond.
+        later. Looking ahead adds what the receptive fields reach beyond; math.inf if there is no end to it.
         """
-        ahead = Fraction(self.hop_length - 1)
+        ahead: Fraction | float = Fraction(self.hop_length - 1)
         if isinstance(self.encoder, LookAhead):
             field = self.encoder.receptive_field
             ahead = field.right + self.hop_length - field.stride
         if isinstance(self.decoder, LookAhead):
             field = self.decoder.receptive_field
             ahead += field.right / field.stride
-        return floor(ahead) + 1 + self.pre_skip
+        return inf if isinf(ahead) else floor(ahead) + 1 + self.pre_skip
 
     @property
     def num_codebooks(self) -> int:
@@ -142,7 +142,7 @@ class Codec(nn.Module):
         if chunk < 1:
             raise UsageError(f"chunk {chunk}: at least 1 frame at a time")
         if isinstance(part, LookAhead):
-            return chunked(part, x, chunk * frame // part.receptive_field.stride.numerator)
+            return part.in_chunks(x, chunk * frame // part.receptive_field.stride.numerator)
         blocks = x.split(chunk * frame, dim=-1)
         return stepwise(part, x, [block.shape[-1] for block in blocks])
 

@@ -11,11 +11,11 @@ class ReceptiveField(NamedTuple):
     """Output i depends on no inputs but those from i * stride - left to i * stride + right, ends included.
 
     All three in inputs, as exact fractions. stride: inputs for each output, 2 where the rate is halved, 1/4 where it is
-    four times the input's.
+    four times the input's. left or right of a part that hears everything on that side is math.inf.
     """
 
-    left: Fraction = Fraction(0)
-    right: Fraction = Fraction(0)
+    left: Fraction | float = Fraction(0)
+    right: Fraction | float = Fraction(0)
     stride: Fraction = Fraction(1)
 
     def then(self, following: "ReceptiveField") -> "ReceptiveField":

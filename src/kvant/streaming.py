@@ -7,7 +7,7 @@ A part that looks ahead has no such pass. `chunked` computes its whole-signal pa
 """
 
 from collections.abc import Sequence
-from math import ceil, floor
+from math import ceil, floor, isinf
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +47,10 @@ class LookAhead(nn.Module):
         """forward of a piece [B, C, n] of a longer input, in which it begins at `start`, where that matters."""
         return self(x)
 
+    def in_chunks(self, x: Tensor, chunk: int) -> Tensor:
+        """forward of x [B, C, N], with the memory of a piece at a time: see `chunked`, which says what a chunk is."""
+        return chunked(self, x, chunk)
+
     def initial_state(self, batch: int) -> State:
         """UsageError: there is none."""
         raise UsageError(
@@ -79,6 +83,11 @@ class Pointwise(Causal):
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
         self.module = module
+
+    @property
+    def receptive_field(self) -> ReceptiveField:
+        """Of a part among those that look ahead."""
+        return ReceptiveField()
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         return self.module(x), state
@@ -157,9 +166,12 @@ def chunked(part: LookAhead, x: Tensor, chunk: int) -> Tensor:
     chunk: how far to go at a time, in the smallest stretches that are whole numbers of inputs and of outputs: 1 output
     of an encoder, 1 input of a decoder. Each piece is continued on both sides by what its outputs depend on, and what
     the cut has touched is dropped: the result is that of the whole but for rounding, at the cost of computing the
-    overlap twice. UsageError: chunk < 1, or x is empty or ends within a stretch.
+    overlap twice. UsageError: chunk < 1, x is empty or ends within a stretch, or there is no end to what an output
+    depends on.
     """
     field = part.receptive_field
+    if isinf(field.left) or isinf(field.right):
+        raise UsageError(f"{type(part).__name__} hears the whole signal at once: leave out chunk")
     taken, given = field.stride.numerator, field.stride.denominator
     # The first output of a stretch that begins at input 0 reads floor(left) before it; the last reads `right` beyond
     # taken - stride, where the stretch has taken - 1.

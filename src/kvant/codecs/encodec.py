@@ -27,10 +27,8 @@ from kvant.codecs.published import Layout, Published, renamed
 from kvant.decoders.seanet import SEANetDecoder
 from kvant.encoders.seanet import SEANetEncoder
 from kvant.errors import UsageError
-from kvant.layers.conv import CausalConv1d
 from kvant.layers.lstm import LSTM
-from kvant.layers.mirrored_conv import MirroredConv1d
-from kvant.layers.seanet import Convolution, SEANetConfig
+from kvant.layers.seanet import CAUSAL, CAUSAL_MIRRORED, Convolutions, SEANetConfig
 from kvant.layers.transposed_conv import as_convolution
 from kvant.quantizers.codebooks import EMACodebook
 from kvant.quantizers.gradients import straight_through
@@ -38,7 +36,7 @@ from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
 from kvant.quantizers.residual import ResidualQuantizer
 from kvant.streaming import Residual
 
-EDGES: dict[str, Convolution] = {"silence": CausalConv1d, "mirror": MirroredConv1d}
+EDGES: dict[str, Convolutions] = {"silence": CAUSAL, "mirror": CAUSAL_MIRRORED}
 """What convolutions hear beyond the signal."""
 
 
@@ -59,13 +57,13 @@ def build(config: Config) -> Codec:
     """The codec of `config`, untrained. UsageError: unknown edges."""
     if config.edges not in EDGES:
         raise UsageError(f"edges {config.edges!r}: must be one of {', '.join(EDGES)}")
-    seanet, convolution = config.seanet, EDGES[config.edges]
+    seanet, convolutions = config.seanet, EDGES[config.edges]
 
     def recurrence() -> Residual:
         return Residual(LSTM(seanet.widest, config.lstm_layers))
 
-    encoder = SEANetEncoder(seanet, config.latent_dim, recurrence(), convolution=convolution)
-    decoder = SEANetDecoder(seanet, config.latent_dim, recurrence(), convolution=convolution)
+    encoder = SEANetEncoder(seanet, config.latent_dim, recurrence(), convolutions=convolutions)
+    decoder = SEANetDecoder(seanet, config.latent_dim, recurrence(), convolutions=convolutions)
     codebooks = [EMACodebook(config.codebook_size, config.latent_dim) for _ in range(config.num_codebooks)]
     quantizer = ResidualQuantizer(codebooks, straight_through, (KMeansInit(iterations=50), ReviveDeadCodes()))
     hop_length = prod(seanet.strides)

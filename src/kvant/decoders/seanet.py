@@ -2,18 +2,42 @@
 
 from itertools import pairwise
 
-from kvant.layers.conv import CausalConv1d
-from kvant.layers.seanet import Convolution, SEANetConfig, Skip, elu, pointwise_skip, residual_units
-from kvant.layers.transposed_conv import CausalTransposedConv1d
-from kvant.streaming import Causal, Chain
+from torch import nn
+
+from kvant.layers.recurrent import Recurrent
+from kvant.layers.seanet import (
+    CAUSAL,
+    CENTRED_MIRRORED,
+    Convolutions,
+    SEANetConfig,
+    Skip,
+    elu,
+    pointwise_skip,
+    residual_units,
+)
+from kvant.streaming import Causal, Chain, LookAhead, LookAheadChain
+
+
+def layers_around(
+    config: SEANetConfig, latent_dim: int, skip: Skip, convolutions: Convolutions
+) -> tuple[nn.Module, list[nn.Module]]:
+    """All layers, the one before the recurrence and those behind it."""
+    widths = [config.filters * 2**depth for depth in range(len(config.strides), -1, -1)]
+    after: list[nn.Module] = []
+    for stride, (width, narrower) in zip(reversed(config.strides), pairwise(widths), strict=True):
+        after += [elu(), convolutions.up(width, narrower, 2 * stride, stride)]
+        after += residual_units(config, narrower, skip, convolutions)
+    after += [elu(), convolutions.along(config.filters, config.channels, config.last_kernel_size)]
+    return convolutions.along(latent_dim, config.widest, config.kernel_size), after
 
 
 class SEANetDecoder(Chain):
-    """latents [B, D, T] -> wav [B, 1, T hop], the encoder backwards.
+    """latents [B, D, T] -> wav [B, C, T hop], the encoder backwards.
 
         conv -> recurrence -> (ELU -> transposed conv, kernel 2 s, stride s -> units) for every stride s -> ELU -> conv
 
-    recurrence: what runs at the frame rate over `config.widest` channels after the first convolution.
+    recurrence: what runs at the frame rate over `config.widest` channels after the first convolution. convolutions:
+    causal ones.
     """
 
     def __init__(
@@ -22,11 +46,25 @@ class SEANetDecoder(Chain):
         latent_dim: int,
         recurrence: Causal,
         skip: Skip = pointwise_skip,
-        convolution: Convolution = CausalConv1d,
+        convolutions: Convolutions = CAUSAL,
     ) -> None:
-        widths = [config.filters * 2**depth for depth in range(len(config.strides), -1, -1)]
-        parts: list[Causal] = [convolution(latent_dim, config.widest, config.kernel_size), recurrence]
-        for stride, (width, narrower) in zip(reversed(config.strides), pairwise(widths), strict=True):
-            parts += [elu(), CausalTransposedConv1d(width, narrower, 2 * stride, stride)]
-            parts += residual_units(config, narrower, skip, convolution)
-        super().__init__(*parts, elu(), convolution(config.filters, 1, config.last_kernel_size))
+        before, after = layers_around(config, latent_dim, skip, convolutions)
+        super().__init__(before, recurrence, *after)  # type: ignore[arg-type]
+
+
+class CentredSEANetDecoder(Recurrent):
+    """As `SEANetDecoder`, but each convolution hears as much of what comes as of what was.
+
+    recurrence: may look ahead too, or be an empty `LookAheadChain`.
+    """
+
+    def __init__(
+        self,
+        config: SEANetConfig,
+        latent_dim: int,
+        recurrence: Causal | LookAhead,
+        skip: Skip = pointwise_skip,
+        convolutions: Convolutions = CENTRED_MIRRORED,
+    ) -> None:
+        before, after = layers_around(config, latent_dim, skip, convolutions)
+        super().__init__(LookAheadChain(before), recurrence, LookAheadChain(*after))

@@ -2,17 +2,41 @@
 
 from itertools import pairwise
 
-from kvant.layers.conv import CausalConv1d
-from kvant.layers.seanet import Convolution, SEANetConfig, Skip, elu, pointwise_skip, residual_units
-from kvant.streaming import Causal, Chain
+from torch import nn
+
+from kvant.layers.recurrent import Recurrent
+from kvant.layers.seanet import (
+    CAUSAL,
+    CENTRED_MIRRORED,
+    Convolutions,
+    SEANetConfig,
+    Skip,
+    elu,
+    pointwise_skip,
+    residual_units,
+)
+from kvant.streaming import Causal, Chain, LookAhead, LookAheadChain
+
+
+def layers_around(
+    config: SEANetConfig, latent_dim: int, skip: Skip, convolutions: Convolutions
+) -> tuple[list[nn.Module], list[nn.Module]]:
+    """All layers, those before the recurrence and those behind it."""
+    widths = [config.filters * 2**depth for depth in range(len(config.strides) + 1)]
+    before: list[nn.Module] = [convolutions.along(config.channels, config.filters, config.kernel_size)]
+    for stride, (width, wider) in zip(config.strides, pairwise(widths), strict=True):
+        before += residual_units(config, width, skip, convolutions)
+        before += [elu(), convolutions.along(width, wider, 2 * stride, stride=stride)]
+    return before, [elu(), convolutions.along(config.widest, latent_dim, config.last_kernel_size)]
 
 
 class SEANetEncoder(Chain):
-    """wav [B, 1, T hop] -> latents [B, D, T]: at every stride residual units, then a convolution twice as wide.
+    """wav [B, C, T hop] -> latents [B, D, T]: at every stride residual units, then a convolution twice as wide.
 
         conv -> (units -> ELU -> conv of kernel 2 s, stride s) for every stride s -> recurrence -> ELU -> conv
 
-    recurrence: what runs at the frame rate over `config.widest` channels before the last convolution.
+    recurrence: what runs at the frame rate over `config.widest` channels before the last convolution. convolutions:
+    causal ones.
     """
 
     def __init__(
@@ -21,12 +45,26 @@ class SEANetEncoder(Chain):
         latent_dim: int,
         recurrence: Causal,
         skip: Skip = pointwise_skip,
-        convolution: Convolution = CausalConv1d,
+        convolutions: Convolutions = CAUSAL,
     ) -> None:
-        widths = [config.filters * 2**depth for depth in range(len(config.strides) + 1)]
-        parts: list[Causal] = [convolution(1, config.filters, config.kernel_size)]
-        for stride, (width, wider) in zip(config.strides, pairwise(widths), strict=True):
-            parts += residual_units(config, width, skip, convolution)
-            parts += [elu(), convolution(width, wider, 2 * stride, stride=stride)]
-        last = convolution(config.widest, latent_dim, config.last_kernel_size)
-        super().__init__(*parts, recurrence, elu(), last)
+        before, after = layers_around(config, latent_dim, skip, convolutions)
+        super().__init__(*before, recurrence, *after)  # type: ignore[arg-type]
+
+
+class CentredSEANetEncoder(Recurrent):
+    """As `SEANetEncoder`, but each convolution hears as much of what comes as of what was.
+
+    A wav [B, C, N] of any length gives ceil(N / hop) latents: the convolutions complete its last hop, each its own
+    input. recurrence: may look ahead too, or be an empty `LookAheadChain`.
+    """
+
+    def __init__(
+        self,
+        config: SEANetConfig,
+        latent_dim: int,
+        recurrence: Causal | LookAhead,
+        skip: Skip = pointwise_skip,
+        convolutions: Convolutions = CENTRED_MIRRORED,
+    ) -> None:
+        before, after = layers_around(config, latent_dim, skip, convolutions)
+        super().__init__(LookAheadChain(*before), recurrence, LookAheadChain(*after))
