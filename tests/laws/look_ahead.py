@@ -7,16 +7,25 @@ from typing import Any
 import torch
 from torch import nn
 
-from kvant.codecs import dac, snac
+from kvant.codecs import dac, snac, vocos
+from kvant.decoders.bigcodec import BigCodecDecoder
 from kvant.decoders.by_depth import ByDepth, Told
 from kvant.decoders.dac import DACDecoder
+from kvant.decoders.seanet import CentredSEANetDecoder
 from kvant.decoders.snac import SNACDecoder
 from kvant.decoders.vocos import BackboneConfig, VocosDecoder
+from kvant.encoders.bigcodec import BigCodecEncoder
 from kvant.encoders.dac import DACEncoder
+from kvant.encoders.seanet import CentredSEANetEncoder
 from kvant.encoders.snac import SNACEncoder
 from kvant.heads import CentredISTFTHead
 from kvant.layers.adaptive_norm import AdaptiveLayerNorm
-from kvant.streaming import LookAhead, LookAheadChain
+from kvant.layers.centred_conv import CentredConv1d, CentredMirroredConv1d
+from kvant.layers.lstm import LSTM
+from kvant.layers.parallel import LookAheadParallel
+from kvant.layers.recurrent import Recurrent
+from kvant.layers.seanet import SEANetConfig
+from kvant.streaming import LookAhead, LookAheadChain, Pointwise
 from tests.laws.implementers import classes_of_parts
 
 
@@ -26,16 +35,34 @@ def told_decoder() -> VocosDecoder:
     return VocosDecoder(5, BackboneConfig(8, 12, blocks=1), head, partial(AdaptiveLayerNorm, 3))
 
 
+SEANET = SEANetConfig(filters=4, strides=(2, 3))
+
 LOOK_AHEAD: dict[type, Callable[[], LookAhead]] = {
     ByDepth: lambda: ByDepth(told_decoder(), (1, 2, 4)),
+    CentredConv1d: lambda: CentredConv1d(2, 4, 10, stride=5),
+    CentredMirroredConv1d: lambda: CentredMirroredConv1d(2, 4, 6, stride=3),
+    CentredSEANetDecoder: lambda: CentredSEANetDecoder(SEANET, 5, LookAheadChain()),
+    CentredSEANetEncoder: lambda: CentredSEANetEncoder(SEANET, 5, LookAheadChain()),
     DACDecoder: lambda: DACDecoder(latent_dim=6, channels=16, strides=(5, 3, 2)),
     DACEncoder: lambda: DACEncoder(channels=3, strides=(2, 3, 5), latent_dim=6),
     LookAheadChain: lambda: LookAheadChain(nn.Conv1d(1, 4, 7, stride=3, padding=2), nn.Tanh(), nn.Conv1d(4, 6, 1)),
+    LookAheadParallel: lambda: LookAheadParallel(CentredConv1d(2, 4, 5), Pointwise(nn.Conv1d(2, 4, 1))),
     SNACDecoder: lambda: SNACDecoder(latent_dim=6, channels=16, strides=(5, 3, 2)),
     SNACEncoder: lambda: SNACEncoder(channels=3, strides=(2, 3, 5)),
     Told: lambda: Told(told_decoder(), torch.tensor([1])),
     VocosDecoder: lambda: VocosDecoder(5, BackboneConfig(8, 12, blocks=2), CentredISTFTHead(8, 32, 8, lead=16)),
 }
+
+WITHOUT_END: dict[type, Callable[[], LookAhead]] = {
+    BigCodecDecoder: lambda: BigCodecDecoder(latent_dim=6, channels=16, strides=(5, 2), lstm_layers=2),
+    BigCodecEncoder: lambda: BigCodecEncoder(channels=3, strides=(2, 5), lstm_layers=2, latent_dim=6),
+    Recurrent: lambda: Recurrent(
+        LookAheadChain(nn.Conv1d(1, 4, 9, stride=6, padding=3)),
+        LSTM(4, layers=1),
+        LookAheadChain(nn.ConvTranspose1d(4, 3, 8, stride=4, padding=2)),
+    ),
+}
+"""Those with outputs that depend on everything to one side, or to both."""
 
 CODECS_LOOKING_AHEAD: dict[str, Any] = {
     "dac": dac.Config(
@@ -48,6 +75,15 @@ CODECS_LOOKING_AHEAD: dict[str, Any] = {
         codebook_size=32,
     ),
     "snac": snac.Config(strides=(2, 5), encoder_channels=4, decoder_channels=16, codebook_size=32),
+    "vocos": vocos.Config(
+        latent_dim=6,
+        num_codebooks=5,
+        codebook_size=32,
+        seanet=SEANetConfig(filters=4, strides=(2, 4)),
+        backbone=BackboneConfig(16, 24, blocks=2),
+        window_length=32,
+        trained_depths=(2, 4),
+    ),
 }
 """Architecture name -> the config of a small codec of it. Those of `CODECS` that are not here must stream."""
 

@@ -1,7 +1,7 @@
 """Laws of what looks ahead: receptive fields are as declared, chunks are the whole, steps are refused by name."""
 
 from copy import deepcopy
-from math import ceil
+from math import ceil, isinf
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from kvant.errors import UsageError
 from kvant.streaming import Causal, LookAhead, chunked
 from tests.laws import implementers
 from tests.laws.implementers import CONTEXT, FEATURES
-from tests.laws.look_ahead import CODECS_LOOKING_AHEAD, LOOK_AHEAD, look_ahead_classes
+from tests.laws.look_ahead import CODECS_LOOKING_AHEAD, LOOK_AHEAD, WITHOUT_END, look_ahead_classes
 from tests.near_ties import count_near_ties
 from tests.speech import speech
 
@@ -53,7 +53,7 @@ def same_codes(codec: Codec, wav: Tensor, codes: Tensor, others: Tensor) -> None
 
 class TestParts:
     def test_all_are_listed(self) -> None:
-        assert not implementers.missing(look_ahead_classes(), LOOK_AHEAD)
+        assert not implementers.missing(look_ahead_classes(), LOOK_AHEAD | WITHOUT_END)
 
     def test_an_output_depends_on_its_field_and_on_both_ends_of_it(self, part: LookAhead) -> None:
         """By gradient, at every place modulo the stride: never beyond, and somewhere as far as declared."""
@@ -110,6 +110,51 @@ class TestParts:
             _ = Silent().receptive_field
 
 
+class TestPartsWithoutEnd:
+    """What hears everything to one side, or to both, hears no more of the other than declared."""
+
+    @pytest.fixture(params=list(WITHOUT_END), ids=lambda kind: kind.__name__)
+    def part(self, request: pytest.FixtureRequest) -> LookAhead:
+        torch.manual_seed(0)
+        return WITHOUT_END[request.param]().eval()
+
+    def test_an_output_depends_on_the_first_input_and_on_as_many_to_the_right_as_declared(
+        self, part: LookAhead
+    ) -> None:
+        _, right, stride = part.receptive_field
+        x = input_of(part, ceil((0 if isinf(right) else right) / stride.numerator) + 4).double().requires_grad_()
+        y = deepcopy(part).double()(x)
+        margins = []
+        for index in range(stride.denominator):
+            (gradient,) = torch.autograd.grad(y[0, 0, index + stride.denominator], x, retain_graph=True)
+            touched = gradient[0].abs().sum(0).nonzero()[:, 0]
+            assert touched[0] == 0
+            end = x.shape[-1] - 1 if isinf(right) else (index + stride.denominator) * stride + right
+            margins.append(end - int(touched[-1]))
+        assert min(margins) == 0
+
+    @pytest.mark.parametrize("chunk", CHUNKS)
+    def test_chunks_are_the_whole_or_refused(self, part: LookAhead, chunk: int) -> None:
+        """What has a state and looks ahead only so far goes through chunks; what hears the end at once cannot."""
+        x = input_of(part, 40)
+        if isinf(part.receptive_field.right):
+            with pytest.raises(UsageError, match=f"{type(part).__name__} hears the whole signal"):
+                part.in_chunks(x, chunk)
+            return
+        with torch.no_grad():
+            whole = part(x)
+            assert whole.std() > 1e-3
+            torch.testing.assert_close(part.in_chunks(x, chunk), whole, rtol=0, atol=1e-5 * float(whole.abs().max()))
+
+    def test_what_cannot_be_is_refused_by_name(self, part: LookAhead) -> None:
+        with pytest.raises(UsageError, match=f"{type(part).__name__} looks ahead"):
+            part.initial_state(1)
+        with pytest.raises(UsageError, match=r"chunk"):
+            part.in_chunks(input_of(part, 3), 0)
+        with pytest.raises(UsageError, match=r"hears the whole signal at once: leave out chunk"):
+            chunked(part, input_of(part, 3), 1)
+
+
 class TestCodecs:
     def test_chunks_are_the_whole(self, codec: Codec, wav: Tensor) -> None:
         codes = codec.encode(wav)
@@ -161,12 +206,14 @@ class TestCodecs:
         assert max(ahead) == codec.latency - 1
 
     def test_steps_are_refused_by_name(self, codec: Codec, wav: Tensor) -> None:
-        assert not isinstance(codec.encoder, Causal)
-        for call in (
-            lambda: codec.encoder.initial_state(1),
-            lambda: codec.encode_step(wav, ()),
-            lambda: codec.decode_step(codec.encode(wav), ()),
-        ):
+        """Of whichever side looks ahead, or of both."""
+        calls = {
+            codec.encoder: (lambda: codec.encode_step(wav, ()), lambda: codec.encoder.initial_state(1)),
+            codec.decoder: (lambda: codec.decode_step(codec.encode(wav), ()), lambda: codec.decoder.initial_state(1)),
+        }
+        refused = [call for part, those in calls.items() if not isinstance(part, Causal) for call in those]
+        assert refused
+        for call in refused:
             with pytest.raises(UsageError, match="does not stream"):
                 call()
         with pytest.raises(UsageError, match="chunk 0"):

@@ -12,15 +12,20 @@ from kvant.receptive_field import ReceptiveField, receptive_field
 from kvant.streaming import LookAheadChain
 
 
+def upsampling(channels: int, stride: int) -> nn.ConvTranspose1d:
+    """[B, channels, T] -> [B, channels / 2, T * stride], by a kernel of two strides."""
+    # One more sample at odd strides, where the padding takes one too many.
+    padding, output_padding = ceil(stride / 2), stride % 2
+    return nn.ConvTranspose1d(channels, channels // 2, 2 * stride, stride, padding, output_padding)
+
+
 class NoisyUpsampling(nn.Module):
     """[B, channels, T] -> [B, channels / 2, T * stride]: Snake, transposed convolution, noise, three residual units."""
 
     def __init__(self, channels: int, stride: int, seed: int) -> None:
         super().__init__()
         self.stride, half = stride, channels // 2
-        # One more sample at odd strides, where the padding takes one too many.
-        up = nn.ConvTranspose1d(channels, half, 2 * stride, stride, ceil(stride / 2), output_padding=stride % 2)
-        self.up = nn.Sequential(Snake(channels), up)
+        self.up = nn.Sequential(Snake(channels), upsampling(channels, stride))
         self.noise = NoiseBlock(half, seed)
         self.units = nn.Sequential(*snake_units(half, depthwise=True))
 

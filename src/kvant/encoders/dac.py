@@ -6,7 +6,7 @@ from math import ceil
 from torch import nn
 
 from kvant.layers.snake import Snake
-from kvant.layers.snake_unit import snake_units
+from kvant.layers.snake_unit import Nonlinearity, snake_units
 from kvant.streaming import LookAheadChain
 
 
@@ -26,7 +26,9 @@ class DACEncoder(LookAheadChain):
         super().__init__(*layers)
 
 
-def encoder_block(channels: int, stride: int, depthwise: bool = False) -> nn.Sequential:
+def encoder_block(
+    channels: int, stride: int, depthwise: bool = False, nonlinearity: Nonlinearity = Snake
+) -> nn.Sequential:
     """[B, channels, T * stride] -> [B, 2 channels, T]: residual units, Snake, and a convolution over two strides."""
     down = nn.Conv1d(channels, 2 * channels, 2 * stride, stride, padding=ceil(stride / 2))
-    return nn.Sequential(*snake_units(channels, depthwise), Snake(channels), down)
+    return nn.Sequential(*snake_units(channels, depthwise, nonlinearity), nonlinearity(channels), down)

@@ -1,4 +1,6 @@
-"""The residual unit of DAC and SNAC: a dilated convolution and a pointwise one, a Snake before each."""
+"""The residual unit of DAC, SNAC and BigCodec: a dilated convolution and a pointwise one, a Snake before each."""
+
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
@@ -7,21 +9,27 @@ from kvant.receptive_field import ReceptiveField, receptive_field
 
 KERNEL = 7
 
+Nonlinearity = Callable[[int], nn.Module]
+"""Builds the nonlinearity of so many channels, with a known receptive field."""
+
 
 class SnakeUnit(nn.Module):
     """x + W1 Snake(W7 Snake(x)) for x [B, C, T]; W7 spans 7 samples, `dilation` apart (Kumar et al., 2023).
 
     It sees 3 * dilation samples to either side. depthwise: W7 keeps channels apart (SNAC: Siuzdak et al., 2024).
+    nonlinearity: another in place of Snake.
     """
 
-    def __init__(self, channels: int, dilation: int, depthwise: bool = False) -> None:
+    def __init__(
+        self, channels: int, dilation: int, depthwise: bool = False, nonlinearity: Nonlinearity = Snake
+    ) -> None:
         super().__init__()
         groups = channels if depthwise else 1
         reach = KERNEL // 2 * dilation
         self.layers = nn.Sequential(
-            Snake(channels),
+            nonlinearity(channels),
             nn.Conv1d(channels, channels, KERNEL, dilation=dilation, padding=reach, groups=groups),
-            Snake(channels),
+            nonlinearity(channels),
             nn.Conv1d(channels, channels, 1),
         )
 
@@ -33,6 +41,6 @@ class SnakeUnit(nn.Module):
         return x + self.layers(x)
 
 
-def snake_units(channels: int, depthwise: bool = False) -> list[nn.Module]:
-    """Three units of dilations 1, 3 and 9, which see 39 samples to either side."""
-    return [SnakeUnit(channels, dilation, depthwise) for dilation in (1, 3, 9)]
+def snake_units(channels: int, depthwise: bool = False, nonlinearity: Nonlinearity = Snake) -> list[nn.Module]:
+    """Three units of dilations 1, 3 and 9, which see 39 samples to either side (if the nonlinearity sees none)."""
+    return [SnakeUnit(channels, dilation, depthwise, nonlinearity) for dilation in (1, 3, 9)]
