@@ -53,6 +53,12 @@ class Config:
     edges: str = "silence"
 
 
+def residual_levels(num_codebooks: int, codebook_size: int, latent_dim: int) -> ResidualQuantizer:
+    """Levels of running means that start at k-means, their dead codes revived."""
+    codebooks = [EMACodebook(codebook_size, latent_dim) for _ in range(num_codebooks)]
+    return ResidualQuantizer(codebooks, straight_through, (KMeansInit(iterations=50), ReviveDeadCodes()))
+
+
 def build(config: Config) -> Codec:
     """The codec of `config`, untrained. UsageError: unknown edges."""
     if config.edges not in EDGES:
@@ -64,8 +70,7 @@ def build(config: Config) -> Codec:
 
     encoder = SEANetEncoder(seanet, config.latent_dim, recurrence(), convolutions=convolutions)
     decoder = SEANetDecoder(seanet, config.latent_dim, recurrence(), convolutions=convolutions)
-    codebooks = [EMACodebook(config.codebook_size, config.latent_dim) for _ in range(config.num_codebooks)]
-    quantizer = ResidualQuantizer(codebooks, straight_through, (KMeansInit(iterations=50), ReviveDeadCodes()))
+    quantizer = residual_levels(config.num_codebooks, config.codebook_size, config.latent_dim)
     hop_length = prod(seanet.strides)
     if config.edges == "mirror":
         first_frames = max(seanet.kernel_size, seanet.last_kernel_size)
@@ -86,13 +91,6 @@ NAMES = (
 )
 """Patterns of the official package's names, and ours; applied in this order."""
 
-TRANSFORMERS_NAMES = (
-    (r"^(encoder|decoder)\.layers\.", r"\1.model."),
-    (r"\.conv\.(weight|bias)$", r".conv.conv.\1"),
-    (r"^quantizer\.layers\.(\d+)\.codebook\.", r"quantizer.vq.layers.\1._codebook."),
-)
-"""Patterns of the names in transformers, and the official package's; applied in this order."""
-
 
 def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Our state of the official package's, weight norm folded. Transposed convolutions are of kernel 2 stride."""
@@ -103,17 +101,24 @@ def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return converted
 
 
-def from_transformers(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Our state of transformers', weight norm folded: the official layout under other names.
+def names_in_transformers(state: dict[str, Tensor]) -> tuple[tuple[str, str], ...]:
+    """Patterns of the names in transformers' `state`, and the official package's; to be applied in this order.
 
     They do not tell which convolutions of the decoder are transposed: all at a place of their own but first and last.
     """
     places = re.findall(r"decoder\.layers\.(\d+)\.conv\.bias", "\n".join(state))
     transposed = sorted(map(int, places))[1:-1]
-    names = (
+    return (
         *((rf"^decoder\.layers\.{k}\.conv\.", f"decoder.model.{k}.convtr.convtr.") for k in transposed),
-        *TRANSFORMERS_NAMES,
+        (r"^(encoder|decoder)\.layers\.", r"\1.model."),
+        (r"\.conv\.(weight|bias)$", r".conv.conv.\1"),
+        (r"^quantizer\.layers\.(\d+)\.codebook\.", r"quantizer.vq.layers.\1._codebook."),
     )
+
+
+def from_transformers(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Our state of transformers', weight norm folded: the official layout under other names."""
+    names = names_in_transformers(state)
     return from_official({renamed(name, names): tensor for name, tensor in state.items()})
 
 
