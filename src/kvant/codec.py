@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kvant.errors import UsageError
-from kvant.protocols import LevelledQuantizer, Quantized, Quantizer, State
+from kvant.protocols import DepthConditioned, LevelledQuantizer, Quantized, Quantizer, State
 from kvant.streaming import Causal, LookAhead, stepwise
 
 
@@ -94,7 +94,8 @@ class Codec(nn.Module):
         latents = self.encoder(self.pad(wav))
         with torch.autocast(latents.device.type, enabled=False):
             quantized = self.quantizer(latents.float(), num_codebooks)
-        return Reconstruction(self.trim(self.decoder(quantized.latents), wav.shape[-1]), quantized)
+        decoder = self.decoder_at(self.num_codebooks if num_codebooks is None else num_codebooks)
+        return Reconstruction(self.trim(decoder(quantized.latents), wav.shape[-1]), quantized)
 
     @torch.inference_mode()
     def encode(self, wav: Tensor, num_codebooks: int | None = None, beam: int = 1, chunk: int | None = None) -> Tensor:
@@ -116,7 +117,7 @@ class Codec(nn.Module):
             return torch.zeros(len(codes), 1, 0, device=codes.device)
         longest = max(codes.shape[-1] * self.hop_length - self.pre_skip, 0)
         latents = self.quantizer.decode(codes)
-        wav = self._run(self.decoder, latents, latents.shape[-1] // codes.shape[-1], chunk)
+        wav = self._run(self.decoder_at(codes.shape[1]), latents, latents.shape[-1] // codes.shape[-1], chunk)
         return self.trim(wav, longest if num_samples is None else num_samples)
 
     @torch.inference_mode()
@@ -133,7 +134,11 @@ class Codec(nn.Module):
     @torch.inference_mode()
     def decode_step(self, codes: Tensor, state: State) -> tuple[Tensor, State]:
         """wav [B, 1, n * hop] of the next codes, `pre_skip` samples late; start from `decoder.initial_state(B)`."""
-        return self.decoder.step(self.quantizer.decode(codes), state)
+        return self.decoder_at(codes.shape[1]).step(self.quantizer.decode(codes), state)
+
+    def decoder_at(self, depth: int | Tensor) -> Causal | LookAhead:
+        """The decoder for latents of so many levels, or of int64 [B]: the same for all, unless it asks to be told."""
+        return self.decoder.at_depth(depth) if isinstance(self.decoder, DepthConditioned) else self.decoder
 
     def _run(self, part: Causal | LookAhead, x: Tensor, frame: int, chunk: int | None) -> Tensor:
         """part(x) of x [B, C, T * frame], all at once or `chunk` frames at a time. UsageError: chunk < 1."""

@@ -48,6 +48,16 @@ class Streaming(Protocol):
 
 
 @runtime_checkable
+class DepthConditioned(Protocol):
+    """A decoder that is told how many levels its latents are the sum of: `at_depth` gives the one for so many.
+
+    depth: an int, or int64 [B], each item's.
+    """
+
+    def at_depth(self, depth: int | Tensor) -> Any: ...
+
+
+@runtime_checkable
 class Codebook(Protocol):
     """V vectors of d dimensions that own their statistics; nothing outside writes to them but through `replace`."""
 

@@ -19,6 +19,10 @@ def import_weights(
         str | None,
         typer.Option("--edges", help="EnCodec: `mirror`, as published, or `silence`: causal from the first sample."),
     ] = None,
+    companion: Annotated[
+        str | None,
+        typer.Option("--with", metavar="FILE", help="A second file: Vocos takes EnCodec's."),
+    ] = None,
     force: options.Force = False,
 ) -> None:
     """Make a model of published weights.
@@ -35,7 +39,8 @@ def import_weights(
     if model.exists() and not force:
         raise UsageError(f"{model}: exists already; use -f to replace it")
     changes = {} if edges is None else {"edges": edges}
-    record = importing.import_checkpoint(kind, PUBLISHED[kind], Path(checkpoint), model, changes)
+    beside = None if companion is None else Path(companion)
+    record = importing.import_checkpoint(kind, PUBLISHED[kind], Path(checkpoint), model, changes, beside)
     print(printable(f"{model}: {model.stat().st_size} bytes"))
     print(f"licence of the code: {record['licence']['code']}")
     print(f"licence of the weights: {record['licence']['weights']}")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kvant.codec import Codec
-from kvant.codecs import ablation, dac, encodec, frame, snac
+from kvant.codecs import ablation, dac, encodec, frame, snac, vocos
 
 CODECS: dict[str, tuple[type, Callable[[Any], Codec]]] = {
     "frame": (frame.Config, frame.build),
@@ -12,5 +12,6 @@ CODECS: dict[str, tuple[type, Callable[[Any], Codec]]] = {
     "dac": (dac.Config, dac.build),
     "encodec": (encodec.Config, encodec.build),
     "snac": (snac.Config, snac.build),
+    "vocos": (vocos.Config, vocos.build),
 }
 """Architecture name -> (Config, build(config) -> Codec)."""

@@ -28,9 +28,12 @@ class MirroredCodec(Codec):
         self.first_frames = first_frames
 
     @property
-    def latency(self) -> int:
-        """In samples: of the first `first_frames` hops, which come out at once. Later ones wait for their own hop."""
-        return self.first_frames * self.hop_length
+    def latency(self) -> float:
+        """In samples: of the first `first_frames` hops, which come out at once; later ones wait for their own hop.
+
+        A decoder that looks further ahead than that has more.
+        """
+        return max(self.first_frames * self.hop_length, super().latency)
 
     def pad(self, wav: Tensor) -> Tensor:
         """wav clipped to [-1, 1], and no longer."""

@@ -28,13 +28,24 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class Companion:
+    """A second file that a release does without, since its authors did not publish its weights again.
+
+    prefix: what its names get in front, beside those of the first file. source: the file as its authors name it.
+    """
+
+    prefix: str
+    source: str
+
+
+@dataclass(frozen=True)
 class Published:
     """Weights somebody released.
 
     config: of the `architecture` they fill. layouts: those their files come in, that of the authors first.
     source: the file as its authors name it. sha256: how its digest begins, empty if they do not say; whether a
     file is theirs is then not known. place: where that file can be fetched, `https://...`, or `hf://owner/name/file` on
-    the Hugging Face hub; empty if only by hand.
+    the Hugging Face hub; empty if only by hand. companion: a second file it takes, if any.
     """
 
     architecture: str
@@ -45,6 +56,7 @@ class Published:
     code_licence: str
     weights_licence: str
     place: str = ""
+    companion: Companion | None = None
 
     def layout_of(self, state: Iterable[str]) -> Layout:
         """The layout whose mark is among the names of `state`. ModelError: there is none, or several."""

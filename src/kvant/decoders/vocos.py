@@ -6,7 +6,6 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from kvant.heads.istft import CentredISTFTHead
 from kvant.layers.convnext import CentredConvNeXtBlock
 from kvant.receptive_field import ReceptiveField, receptive_field
 from kvant.streaming import LookAhead
@@ -33,7 +32,7 @@ def layer_norm(channels: int) -> nn.Module:
 
 
 class VocosDecoder(LookAhead):
-    """latents [B, D, T] -> wav [B, 1, T * hop], `head` making hops of frames.
+    """latents [B, D, T] -> wav [B, 1, T * hop], `head` (as `CentredISTFTHead`) making wav of frames [B, C, T].
 
         conv 7 -> place -> norm -> ConvNeXt blocks -> layer norm -> head
 
@@ -45,7 +44,7 @@ class VocosDecoder(LookAhead):
         self,
         latent_dim: int,
         config: BackboneConfig,
-        head: CentredISTFTHead,
+        head: nn.Module,
         norm: Norm = layer_norm,
         place: nn.Module | None = None,
     ) -> None:

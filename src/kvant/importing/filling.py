@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from kvant.checkpoint import save_codec, statistics
 from kvant.codec import Codec
@@ -26,6 +26,12 @@ def fill(published: Published, state: dict[str, Tensor]) -> Codec:
     kind, build = CODECS[published.architecture]
     assert isinstance(published.config, kind)
     codec = build(published.config)
+    pour(published, state, codec)
+    return codec.eval()
+
+
+def pour(published: Published, state: dict[str, Tensor], codec: nn.Module) -> None:
+    """Give a module of the config of `published` the weights of a state. ModelError: as `fill`."""
     layout = published.layout_of(state)
     kept = {name: tensor for name, tensor in state.items() if not _matches(layout.ignorable, name)}
     converted = layout.convert(fold_weight_norm(kept))
@@ -42,27 +48,35 @@ def fill(published: Published, state: dict[str, Tensor]) -> Codec:
     for module in codec.modules():
         if isinstance(module, TrackedCodebook):
             module.restore()
-    return codec.eval()
 
 
 def import_checkpoint(
-    name: str, published: Published, checkpoint: Path, model: Path, options: dict[str, Any]
+    name: str,
+    published: Published,
+    checkpoint: Path,
+    model: Path,
+    options: dict[str, Any],
+    companion: Path | None = None,
 ) -> dict[str, Any]:
     """Write the model file of a checkpoint, in float32; return the record kept in it.
 
-    options: fields of the config that differ from the published. UsageError: the config has no such field.
+    options: fields of the config that differ from the published. companion: the second file, if the release takes one.
+    UsageError: the config has no such field, a companion is missing or not taken.
     """
     unknown = set(options) - {field.name for field in dataclasses.fields(published.config)}
     if unknown:
         raise UsageError(f"{name} has no option {', '.join(sorted(unknown))}")
     published = dataclasses.replace(published, config=dataclasses.replace(published.config, **options))
-    state = read_checkpoint(checkpoint)
+    state = read_checkpoint(checkpoint) | companion_state(name, published, companion)
     layout = published.layout_of(state)
     codec = fill(published, state)
     digest = sha256(checkpoint)
     comparable = published.sha256 and layout == published.layouts[0]
     as_published = digest.startswith(published.sha256) if comparable else None
-    source = {"file": published.source, "layout": layout.package, "sha256": digest, "as_published": as_published}
+    source: dict[str, Any] = {"file": published.source, "layout": layout.package, "sha256": digest}
+    source["as_published"] = as_published
+    if companion and published.companion:
+        source["companion"] = {"file": published.companion.source, "sha256": sha256(companion)}
     record = {
         "name": name,
         "source": source,
@@ -71,6 +85,20 @@ def import_checkpoint(
     model.parent.mkdir(parents=True, exist_ok=True)
     save_codec(model, codec, published.architecture, published.config, record, half=False)
     return record
+
+
+def companion_state(name: str, published: Published, companion: Path | None) -> dict[str, Tensor]:
+    """The tensors of the second file of a release, named as beside the first; none if it takes none.
+
+    UsageError: it is missing, or not taken.
+    """
+    if published.companion is None:
+        if companion is not None:
+            raise UsageError(f"{companion}: {name} takes no second file")
+        return {}
+    if companion is None:
+        raise UsageError(f"{name} needs a second file: give {published.companion.source} as well, with --with")
+    return {published.companion.prefix + key: tensor for key, tensor in read_checkpoint(companion).items()}
 
 
 def _matches(patterns: tuple[str, ...], name: str) -> bool:
