@@ -38,6 +38,9 @@ class LookAhead(nn.Module):
     It has no states and no steps, and says so to whoever asks for them.
     """
 
+    completes = False
+    """Whether inputs of any length will do: each layer continues its own to whole strides."""
+
     @property
     def receptive_field(self) -> ReceptiveField:
         """What an output depends on."""
@@ -166,8 +169,8 @@ def chunked(part: LookAhead, x: Tensor, chunk: int) -> Tensor:
     chunk: how far to go at a time, in the smallest stretches that are whole numbers of inputs and of outputs: 1 output
     of an encoder, 1 input of a decoder. Each piece is continued on both sides by what its outputs depend on, and what
     the cut has touched is dropped: the result is that of the whole but for rounding, at the cost of computing the
-    overlap twice. UsageError: chunk < 1, x is empty or ends within a stretch, or there is no end to what an output
-    depends on.
+    overlap twice. UsageError: chunk < 1, x is empty or ends within a stretch that the part does not complete, or there
+    is no end to what an output depends on.
     """
     field = part.receptive_field
     if isinf(field.left) or isinf(field.right):
@@ -178,6 +181,10 @@ def chunked(part: LookAhead, x: Tensor, chunk: int) -> Tensor:
     before = max(ceil(floor(field.left) / taken), 0)
     after = max(ceil((floor(field.right - field.stride) + 1) / taken), 0)
     stretches, rest = divmod(x.shape[-1], taken)
+    if rest and part.completes:
+        # A layer of stride s that lacks m < s inputs may find them m further back than it looks otherwise, by a mirror:
+        # over all layers less than a stretch.
+        stretches, rest, before = stretches + 1, 0, before + 1
     if chunk < 1 or rest or not stretches:
         raise UsageError(f"chunk {chunk} of {x.shape[-1]} inputs: needs at least 1, and whole multiples of {taken}")
     outputs = []

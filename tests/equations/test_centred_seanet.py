@@ -81,6 +81,18 @@ class TestSEANet:
                 torch.testing.assert_close(part.in_chunks(x, chunk), whole, rtol=0, atol=1e-6)
 
     @torch.no_grad()
+    def test_chunks_end_as_the_whole_does_within_a_stride(self, convolutions: Convolutions, recurrence: type) -> None:
+        """What the last stretch lacks is continued by each layer, and by a mirror that reaches further back."""
+        encoder, _ = self.pair(convolutions, recurrence)
+        encoder.double()
+        for length in (1, 5, 7, 13, 6 * 9 + 1, 6 * 9 + 2, 6 * 9 + 5):
+            x = noise(2, 1, length).double()
+            for chunk in (1, 2, 5):
+                torch.testing.assert_close(encoder.in_chunks(x, chunk), encoder(x), rtol=0, atol=1e-13)
+        with pytest.raises(UsageError, match="whole multiples of 6"):
+            chunked(LookAheadChain(encoder.before), x, 2)
+
+    @torch.no_grad()
     def test_signals_of_any_length(self, convolutions: Convolutions, recurrence: type) -> None:
         """Also shorter than what a kernel mirrors."""
         encoder, decoder = self.pair(convolutions, recurrence)

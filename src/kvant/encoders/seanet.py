@@ -51,6 +51,12 @@ class SEANetEncoder(Chain):
         super().__init__(*before, recurrence, *after)  # type: ignore[arg-type]
 
 
+class CentredLayers(LookAheadChain):
+    """Layers of which those with a stride complete what they are given."""
+
+    completes = True
+
+
 class CentredSEANetEncoder(Recurrent):
     """As `SEANetEncoder`, but each convolution hears as much of what comes as of what was.
 
@@ -67,4 +73,4 @@ class CentredSEANetEncoder(Recurrent):
         convolutions: Convolutions = CENTRED_MIRRORED,
     ) -> None:
         before, after = layers_around(config, latent_dim, skip, convolutions)
-        super().__init__(LookAheadChain(*before), recurrence, LookAheadChain(*after))
+        super().__init__(CentredLayers(*before), recurrence, LookAheadChain(*after))

@@ -18,6 +18,8 @@ class CentredConv1d(LookAhead):
     there as many more as N lacks to whole strides. UsageError: a kernel that leaves gaps, or at stride 1 has no centre.
     """
 
+    completes = True
+
     def __init__(
         self, channels: int, out_channels: int, kernel_size: int, dilation: int = 1, groups: int = 1, stride: int = 1
     ) -> None:
