@@ -16,7 +16,7 @@ from kvant.decoders.snac import SNACDecoder
 from kvant.decoders.vocos import BackboneConfig, VocosDecoder
 from kvant.encoders.bigcodec import BigCodecEncoder
 from kvant.encoders.dac import DACEncoder
-from kvant.encoders.seanet import CentredLayers, CentredSEANetEncoder
+from kvant.encoders.seanet import CentredSEANetEncoder
 from kvant.encoders.snac import SNACEncoder
 from kvant.heads import CentredISTFTHead
 from kvant.layers.adaptive_norm import AdaptiveLayerNorm
@@ -40,7 +40,6 @@ SEANET = SEANetConfig(filters=4, strides=(2, 3))
 LOOK_AHEAD: dict[type, Callable[[], LookAhead]] = {
     ByDepth: lambda: ByDepth(told_decoder(), (1, 2, 4)),
     CentredConv1d: lambda: CentredConv1d(2, 4, 10, stride=5),
-    CentredLayers: lambda: CentredLayers(CentredMirroredConv1d(1, 4, 6, stride=3), nn.Tanh(), CentredConv1d(4, 6, 5)),
     CentredMirroredConv1d: lambda: CentredMirroredConv1d(2, 4, 6, stride=3),
     CentredSEANetDecoder: lambda: CentredSEANetDecoder(SEANET, 5, LookAheadChain()),
     CentredSEANetEncoder: lambda: CentredSEANetEncoder(SEANET, 5, LookAheadChain()),
