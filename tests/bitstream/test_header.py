@@ -118,7 +118,7 @@ PACKING = SLOTS + 3 * 4 + 4
         (LAYOUT, 7, InvalidHeader, "layout 7"),
         (SLOTS - 1, 0, UnsupportedVersion, "update"),  # the slots are then read as what follows them
         (SLOTS + 3, 0, InvalidHeader, "stride is 0"),
-        (PACKING, 1, UnsupportedVersion, "packing 1"),
+        (PACKING, 2, UnsupportedVersion, "packing 2"),
         (PACKING + 1, 1, UnsupportedVersion, "update"),
         (PACKING + 33, 1, UnsupportedVersion, "update"),
     ],

@@ -1,8 +1,19 @@
 """The `.kvt` bitstream, version 1: codes to bytes and back, with numpy alone. The specification is FORMAT.md."""
 
+from kvant.bitstream.depths import ABSENT
 from kvant.bitstream.end import End
-from kvant.bitstream.errors import Damaged, InvalidHeader, MixedDepth, NotKvt, Truncated, UnsupportedVersion
-from kvant.bitstream.header import Header, Layout
+from kvant.bitstream.entropy_models import AdaptiveCounts, EntropyModel
+from kvant.bitstream.errors import (
+    Damaged,
+    InvalidHeader,
+    MixedDepth,
+    NotKvt,
+    Truncated,
+    UnknownTables,
+    UnsupportedVersion,
+)
+from kvant.bitstream.header import Header
+from kvant.bitstream.header_values import Layout, Packing
 from kvant.bitstream.inspection import Info, Report, info, verify
 from kvant.bitstream.reader import Block, Damage, Reader, read_codes
 from kvant.bitstream.seeking import seek
@@ -10,19 +21,24 @@ from kvant.bitstream.truncation import truncate
 from kvant.bitstream.writer import Writer
 
 __all__ = [
+    "ABSENT",
+    "AdaptiveCounts",
     "Block",
     "Damage",
     "Damaged",
     "End",
+    "EntropyModel",
     "Header",
     "Info",
     "InvalidHeader",
     "Layout",
     "MixedDepth",
     "NotKvt",
+    "Packing",
     "Reader",
     "Report",
     "Truncated",
+    "UnknownTables",
     "UnsupportedVersion",
     "Writer",
     "info",

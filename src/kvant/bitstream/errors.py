@@ -1,6 +1,6 @@
 """What can be wrong with a `.kvt` stream. Each message says what, where, and what to do."""
 
-from kvant.errors import BitstreamError
+from kvant.errors import BitstreamError, ModelError
 
 
 class NotKvt(BitstreamError):
@@ -24,4 +24,10 @@ class Truncated(Damaged):
 
 
 class MixedDepth(BitstreamError):
-    """The stream changes its number of codebooks on the way, so its codes are not one array."""
+    """A raw stream that changes its number of codebooks on the way, so that its codes are not one array."""
+
+
+class UnknownTables(BitstreamError, ModelError):
+    """A sound stream whose codes need an entropy model that is not at hand."""
+
+    exit_code = ModelError.exit_code

@@ -2,41 +2,29 @@
 
 import struct
 from dataclasses import dataclass
-from enum import IntEnum
-from numbers import Integral
 from typing import Self
 
 from kvant.bitstream.errors import InvalidHeader, UnsupportedVersion
 from kvant.bitstream.fields import Cursor
+from kvant.bitstream.header_values import (
+    DIGEST_BYTES,
+    NO_TABLES,
+    RANGES,
+    UNKNOWN_SAMPLES,
+    Layout,
+    Packing,
+    check_digests,
+    check_model_id,
+    check_packing,
+    check_range,
+)
 from kvant.bitstream.packing import code_width
 from kvant.errors import UsageError
 
-MAJOR, MINOR = 1, 0
-UNKNOWN_SAMPLES = 2**64 - 1
-DIGEST_BYTES = 32
-_NO_TABLES = bytes(DIGEST_BYTES)
+MAJOR = 1
 _SIGNAL = struct.Struct("<IIBBQII")  # codec_rate, source_rate, channels, layout, num_samples, hop_length, pre_skip
 _CODING = struct.Struct("<IB32sB")  # reset_interval, packing, table digest, numeric profile
 _TLV = struct.Struct("<BH")  # tag, length
-
-_RANGES = {
-    "codec_rate": (1_000, 768_000),
-    "source_rate": (1_000, 768_000),
-    "channels": (1, 64),
-    "hop_length": (1, 2**20),
-    "pre_skip": (0, 2**32 - 1),
-    "reset_interval": (0, 2**32 - 1),
-}
-
-
-class Layout(IntEnum):
-    """How the channels of the audio share the slots of a frame."""
-
-    NATIVE = 0
-    """The model's own channels; of a mono model, mono."""
-    STREAMS = 1
-    """`channels` independent streams of a mono model: slot = level * channels + channel, so that dropping trailing
-    slots lowers the rate of all channels."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +34,8 @@ class Header:
     The digests are SHA-256, 32 bytes; rates are in Hz. `num_samples`: per channel at `source_rate`, None = unknown, see
     END. `hop_length` and `pre_skip` (decoded samples to drop at the start): samples at `codec_rate`. `codebook_sizes`:
     one per slot, coarse first. `strides`: latent frames that a code of each slot spans (SNAC's vq_strides), all 1 if
-    not given. `reset_interval`: frames after which the codec starts afresh, 0 = never.
+    not given. `reset_interval`: frames after which the codec starts afresh, 0 = never. `table_digest`: of the entropy
+    model that coded blocks need, zeros for counts that adapt; RAW has none.
     """
 
     model_id: str
@@ -62,31 +51,51 @@ class Header:
     codebook_sizes: tuple[int, ...]
     strides: tuple[int, ...] = ()
     reset_interval: int = 0
+    packing: Packing = Packing.RAW
+    table_digest: bytes = NO_TABLES
 
     def __post_init__(self) -> None:
-        for name, (lowest, highest) in _RANGES.items():
-            _check_range(name, getattr(self, name), lowest, highest)
-        _check_range("number of codebooks", len(self.codebook_sizes), 1, 64)
+        for name, (lowest, highest) in RANGES.items():
+            check_range(name, getattr(self, name), lowest, highest)
+        check_range("number of codebooks", len(self.codebook_sizes), 1, 64)
         for size in self.codebook_sizes:
-            _check_range("codebook size", size, 1, 2**24)
+            check_range("codebook size", size, 1, 2**24)
         strides = tuple(self.strides) or (1,) * len(self.codebook_sizes)
         for stride in strides:
-            _check_range("stride", stride, 1, 255)
+            check_range("stride", stride, 1, 255)
         if self.num_samples is not None:
-            _check_range("num_samples", self.num_samples, 0, UNKNOWN_SAMPLES - 1)
+            check_range("num_samples", self.num_samples, 0, UNKNOWN_SAMPLES - 1)
         if len(strides) != len(self.codebook_sizes):
             raise UsageError(f"{len(strides)} strides for {len(self.codebook_sizes)} codebooks; give one each")
-        if len(self.decoder_digest) != DIGEST_BYTES or len(self.encoder_digest) != DIGEST_BYTES:
-            raise UsageError(f"a digest must be {DIGEST_BYTES} bytes")
-        if not 1 <= len(self.model_id.encode()) <= 128 or any(map(_is_control, self.model_id)):
-            raise UsageError(f"model_id {self.model_id!r} must be 1 to 128 bytes of UTF-8 without control characters")
+        check_digests(self.decoder_digest, self.encoder_digest, self.table_digest)
+        check_model_id(self.model_id)
+        check_packing(self.packing, self.table_digest)
         if self.layout not in list(Layout):
             raise UsageError(f"layout {self.layout} is not one of {[int(layout) for layout in Layout]}")
         # what was given as lists, numpy integers or a plain 0 or 1
         object.__setattr__(self, "codebook_sizes", tuple(map(int, self.codebook_sizes)))
         object.__setattr__(self, "strides", tuple(map(int, strides)))
         object.__setattr__(self, "layout", Layout(self.layout))
+        object.__setattr__(self, "packing", Packing(self.packing))
         self.check_num_codebooks(len(self.codebook_sizes))
+        alike = tuple(size for size in self.level_sizes for _ in range(self.streams)) == self.codebook_sizes
+        if self.packing == Packing.CODED and not alike:
+            raise UsageError("to be coded, a level must have codebooks of one size in all channels")
+
+    @property
+    def streams(self) -> int:
+        """Slots of a level: one for each channel that is coded by itself."""
+        return self.channels if self.layout == Layout.STREAMS else 1
+
+    @property
+    def num_levels(self) -> int:
+        """Levels of a frame, each of `streams` slots."""
+        return len(self.codebook_sizes) // self.streams
+
+    @property
+    def level_sizes(self) -> tuple[int, ...]:
+        """Of the codebook of each level, where all channels have the same."""
+        return self.codebook_sizes[:: self.streams]
 
     @property
     def frame_rate(self) -> float:
@@ -95,7 +104,7 @@ class Header:
 
     def check_num_codebooks(self, num_codebooks: int) -> None:
         """`UsageError` unless a frame may hold `num_codebooks` slots: 1 to K, in STREAMS equally many per channel."""
-        step = self.channels if self.layout == Layout.STREAMS else 1
+        step = self.streams
         if not 1 <= num_codebooks <= len(self.codebook_sizes) or num_codebooks % step:
             which = f"a multiple of {step} channels " if step > 1 else ""
             raise UsageError(f"{num_codebooks} codebooks; must be {which}from 1 to {len(self.codebook_sizes)}")
@@ -116,7 +125,7 @@ class Header:
         num_samples = UNKNOWN_SAMPLES if self.num_samples is None else self.num_samples
         return b"".join(
             [
-                bytes([MAJOR, MINOR]),
+                bytes([MAJOR, self.packing]),
                 self.decoder_digest,
                 self.encoder_digest,
                 bytes([len(model_id)]),
@@ -133,7 +142,7 @@ class Header:
                 bytes([len(self.codebook_sizes)]),
                 # size - 1, so that 2^24 fits
                 *((size - 1).to_bytes(3, "little") + bytes([s]) for size, s in zip(self.codebook_sizes, self.strides)),
-                _CODING.pack(self.reset_interval, 0, _NO_TABLES, 0),
+                _CODING.pack(self.reset_interval, self.packing, self.table_digest, 0),
             ]
         )
 
@@ -154,7 +163,7 @@ class Header:
         )
         slots = [cursor.take(4) for _ in range(cursor.byte())]
         reset_interval, packing, tables, profile = _CODING.unpack(cursor.take(_CODING.size))
-        if packing or profile or tables != _NO_TABLES:
+        if packing not in list(Packing) or profile or (packing == Packing.RAW and tables != NO_TABLES):
             raise UnsupportedVersion(f"stream uses packing {packing}, which this reader does not know; update kvant")
         while cursor.remaining:
             tag, length = _TLV.unpack(cursor.take(_TLV.size))
@@ -176,15 +185,8 @@ class Header:
                 codebook_sizes=tuple(1 + int.from_bytes(slot[:3], "little") for slot in slots),
                 strides=tuple(slot[3] for slot in slots),
                 reset_interval=reset_interval,
+                packing=packing,
+                table_digest=tables,
             )
         except ValueError as error:  # UsageError or UnicodeDecodeError
             raise InvalidHeader(f"HEADER is not usable: {error}") from error
-
-
-def _is_control(character: str) -> bool:
-    return character < " " or "\x7f" <= character <= "\x9f"
-
-
-def _check_range(name: str, value: int, lowest: int, highest: int) -> None:
-    if not isinstance(value, Integral) or not lowest <= value <= highest:
-        raise UsageError(f"{name} is {value!r}, must be an integer from {lowest} to {highest}")

@@ -1,15 +1,25 @@
 """What a stream is and whether it is whole: no model needed."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from kvant.bitstream.audio_block import layers_bits
 from kvant.bitstream.container import Source
+from kvant.bitstream.depths import depths_of
+from kvant.bitstream.entropy_models import EntropyModel
 from kvant.bitstream.header import Header
-from kvant.bitstream.reader import Damage, Reader
+from kvant.bitstream.reader import Block, Damage, Reader
+
+ModelFor = Callable[[Header], EntropyModel | None]
+"""The entropy model that a stream asks for; None: it is not here."""
+
+
+def no_model(header: Header) -> None:
+    """None is here."""
 
 
 class Report(NamedTuple):
-    """Outcome of `verify`. `blocks` and `frames`: those that came out whole; `hash_ok`: None if there was no END."""
+    """Outcome of `verify`. `blocks` and `frames`: those that came out whole; `hash_ok`: None if there was no END, or no
+    entropy model to tell the codes."""
 
     blocks: int
     frames: int
@@ -24,26 +34,32 @@ class Report(NamedTuple):
         return self.complete and bool(self.hash_ok) and not self.damage
 
 
-def verify(source: Source) -> Report:
+def verify(source: Source, model_for: ModelFor = no_model) -> Report:
     """Check every checksum, frame number and code of a stream, and that nothing follows its END.
 
-    Raises only if the stream cannot be read at all: no magic, a damaged HEADER, a newer version.
+    Raises only if the stream cannot be read at all: no magic, a damaged HEADER, a newer version, another entropy model.
     """
-    reader = Reader(source)
-    lengths = [block.codes.shape[1] for block in reader]
+    reader = _reader(source, model_for)
+    lengths = [block.audio.num_frames for block in reader]
     if reader.end:
         reader.check_nothing_follows()
     return Report(len(lengths), sum(lengths), reader.lost_frames, reader.damage, reader.hash_ok, reader.complete)
 
 
 class Info(NamedTuple):
-    """Outcome of `info`. Rates in bit/s: of the layers of codes alone, and of the file with all its framing."""
+    """Outcome of `info`. Rates in bit/s: of depths and layers of codes alone, and of the file with all its framing.
+
+    mean_depth: levels a frame of a channel has on average, None if only an entropy model could tell that is not here.
+    coded_share: of the payload, what is in blocks with something range coded.
+    """
 
     header: Header
     frames: int
     duration_seconds: float
     num_samples: int | None
     num_codebooks: int
+    mean_depth: float | None
+    coded_share: float
     payload_bits: int
     payload_bitrate: float
     file_bytes: int
@@ -57,6 +73,8 @@ class Info(NamedTuple):
             "decoder_digest": self.header.decoder_digest.hex(),
             "encoder_digest": self.header.encoder_digest.hex(),
             "layout": self.header.layout.name.lower(),
+            "packing": self.header.packing.name.lower(),
+            "table_digest": self.header.table_digest.hex(),
             "codebook_sizes": list(self.header.codebook_sizes),
             "strides": list(self.header.strides),
             "frame_rate": self.header.frame_rate,
@@ -64,18 +82,22 @@ class Info(NamedTuple):
         return {**self._asdict(), "header": header}
 
 
-def info(source: Source) -> Info:
+def info(source: Source, model_for: ModelFor = no_model) -> Info:
     """Describe a stream from its whole blocks, up to END. `num_codebooks` is the most that any block holds.
 
     `duration_seconds` is what the frames can decode to: a header's claim shortens it and never lengthens it.
     """
-    reader = Reader(source)
+    reader = _reader(source, model_for)
     header = reader.header
-    frames = num_codebooks = payload_bits = 0
+    frames = num_codebooks = payload_bytes = coded_bytes = 0
+    depths: float | None = 0.0
     for block in reader:
-        frames += block.codes.shape[1]
-        num_codebooks = max(num_codebooks, block.codes.shape[0])
-        payload_bits += layers_bits(header, block.codes)
+        audio, depth = block.audio, _sum_of_depths(header, block)
+        frames += audio.num_frames
+        num_codebooks = max(num_codebooks, len(audio.layers))
+        payload_bytes += audio.num_bytes
+        coded_bytes += audio.num_bytes * audio.coded
+        depths = None if depths is None or depth is None else depths + depth
     duration = frames / header.frame_rate
     if reader.num_samples is not None:
         duration = min(duration, reader.num_samples / header.source_rate)
@@ -85,9 +107,28 @@ def info(source: Source) -> Info:
         duration_seconds=duration,
         num_samples=reader.num_samples,
         num_codebooks=num_codebooks,
-        payload_bits=payload_bits,
-        payload_bitrate=payload_bits / duration if duration else 0.0,
+        mean_depth=None if depths is None or not frames else depths / frames,
+        coded_share=coded_bytes / payload_bytes if payload_bytes else 0.0,
+        payload_bits=8 * payload_bytes,
+        payload_bitrate=8 * payload_bytes / duration if duration else 0.0,
         file_bytes=reader.bytes_read,
         file_bitrate=reader.bytes_read * 8 / duration if duration else 0.0,
         complete=reader.complete,
     )
+
+
+def _reader(source: Source, model_for: ModelFor) -> Reader:
+    reader = Reader(source)
+    model = model_for(reader.header)
+    if model is not None:
+        reader.use(model)
+    return reader
+
+
+def _sum_of_depths(header: Header, block: Block) -> float | None:
+    """Over frames, on average over channels."""
+    if block.known is not None:
+        return float(depths_of(block.known, header.streams).sum()) / header.streams
+    if isinstance(block.audio.depths, bytes):
+        return None
+    return block.audio.num_frames * len(block.audio.layers) / header.streams

@@ -1,24 +1,46 @@
 """A stream to codes: block by block as the bytes come in, whole and checked, past any damage (FORMAT.md, section 7)."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from kvant.bitstream.audio_block import RESET, block_codes
+from kvant.bitstream.audio_block import AudioBlock
+from kvant.bitstream.block_codes import unpack_block
 from kvant.bitstream.container import IGNORABLE, BlockType, RawBlock, Source
-from kvant.bitstream.end import CodesHash, End
-from kvant.bitstream.errors import Damaged, MixedDepth, Truncated, UnsupportedVersion
+from kvant.bitstream.depths import deepened
+from kvant.bitstream.end import CodesHash, End, codes_hash
+from kvant.bitstream.entropy_models import AdaptiveCounts, EntropyModel
+from kvant.bitstream.errors import Damaged, InvalidHeader, MixedDepth, Truncated, UnknownTables, UnsupportedVersion
 from kvant.bitstream.header import Header
+from kvant.bitstream.header_values import NO_TABLES, Packing
 from kvant.bitstream.scanner import Scanner
 
 
-class Block(NamedTuple):
-    """Frames `start` to `start + n` of the stream. `codes`: int64 [K', n]; `reset`: the codec's state restarts here."""
+@dataclass(frozen=True)
+class Block:
+    """Some frames of the stream. `audio`: as they lie in it. `known`: their codes, None if no model can tell them."""
 
-    start: int
-    codes: np.ndarray
-    reset: bool
+    audio: AudioBlock
+    known: np.ndarray | None
+
+    @property
+    def start(self) -> int:
+        """Number of the first frame."""
+        return self.audio.start
+
+    @property
+    def codes(self) -> np.ndarray:
+        """int64 [K', n], ABSENT (-1) where a frame has fewer levels. `UnknownTables`: they need an entropy model."""
+        if self.known is None:
+            raise UnknownTables("the codes of this stream are coded by an entropy model; give the model to the reader")
+        return self.known
+
+    @property
+    def reset(self) -> bool:
+        """Whether the codec's state restarts here."""
+        return self.audio.reset
 
 
 class Damage(NamedTuple):
@@ -34,6 +56,7 @@ class Reader:
     """Iterate to get every whole `Block` of `source`, in order, once.
 
     The magic and `header` are read at once, or raise; nothing beyond a block is read before that block is yielded.
+    Where the header names an entropy model, `use` it first: without it, blocks that are coded come with unknown codes.
     `damage` lists what was skipped; with `strict` the first damage raises `Damaged` instead. After the iteration `end`
     holds the totals, None if the stream was cut; `hash_ok` tells whether the codes are those that were written, None
     if that is unknown.
@@ -48,10 +71,29 @@ class Reader:
         self._scanner = Scanner(source)
         self.header_block = self._scanner.header_block()  # with extensions that `header` does not know
         self.header = Header.from_bytes(self.header_block.payload)
+        adaptive = self.header.packing == Packing.CODED and self.header.table_digest == NO_TABLES
+        self._model: EntropyModel | None = AdaptiveCounts(self.header.level_sizes) if adaptive else None
         self._due = 0  # number of the next frame
         self._first = 0  # blocks that end before this frame are not yielded
-        self._hash: CodesHash | None = CodesHash()
+        self._hash: CodesHash | None = codes_hash(self.header)
         self._excused = False  # whether the last damage may explain that the next frames are missing
+
+    def use(self, model: EntropyModel | None) -> None:
+        """The entropy model to decode with; one is ignored where the header asks for none.
+
+        `UnknownTables`: there is none, or it is another than the header names.
+        """
+        if self.header.packing == Packing.RAW or self.header.table_digest == NO_TABLES:
+            return
+        wanted = self.header.table_digest.hex()[:16]
+        if model is None:
+            raise UnknownTables(f"the stream is coded by entropy model {wanted}, which is not here; give its folder")
+        if model.digest != self.header.table_digest:
+            found = model.digest.hex()[:16]
+            raise UnknownTables(f"the stream is coded by entropy model {wanted}, not by {found}; give its own")
+        if model.codebook_sizes != self.header.level_sizes:
+            raise InvalidHeader("the header names an entropy model of other codebooks; the stream is forged")
+        self._model = model
 
     @property
     def lost_frames(self) -> int:
@@ -93,9 +135,9 @@ class Reader:
             match block:
                 case End():
                     self._finish(block, offset)
-                case Block(start, codes):
-                    self._expect(start, offset)
-                    self._pass(codes)
+                case Block(audio):
+                    self._expect(audio.start, offset)
+                    self._pass(block)
                     if self._due > self._first:
                         yield block
                 case RawBlock():
@@ -122,9 +164,11 @@ class Reader:
             case BlockType.AUDIO:
                 if raw.seq < self._due:
                     raise Damaged(f"AUDIO block of frame {raw.seq} comes again or too late")
-                return Block(raw.seq, block_codes(self.header, raw), bool(raw.flags & RESET))
+                audio = AudioBlock.from_raw(self.header, raw)
+                unknown = audio.coded and self._model is None
+                return Block(audio, None if unknown else unpack_block(self.header, audio, self._model))
             case BlockType.END:
-                return End.from_payload(raw.payload)
+                return End.from_payload(self.header, raw.payload)
             case BlockType.HEADER:
                 raise Damaged("a second HEADER: another stream begins inside this one")
             case BlockType.TABLES | BlockType.META | BlockType.INDEX:
@@ -142,11 +186,13 @@ class Reader:
             self._report(offset, Damaged(f"frames {self._due} to {frame - 1} are missing"), missing)
         self._due = frame
 
-    def _pass(self, codes: np.ndarray) -> None:
+    def _pass(self, block: Block) -> None:
         self._excused = False
-        self._due += codes.shape[1]
+        self._due += block.audio.num_frames
+        if block.known is None:
+            self._hash = None
         if self._hash:
-            self._hash.update(codes)
+            self._hash.update(block.codes)
 
     def _finish(self, end: End, offset: int) -> None:
         self.end = end
@@ -171,11 +217,17 @@ class Reader:
         self.damage.append(Damage(offset, str(error), self._due, lost_frames))
 
 
-def read_codes(source: Source) -> tuple[Header, np.ndarray]:
-    """Header and all codes, int64 [K', T], of a stream that must be whole: raises at the first damage."""
+def read_codes(source: Source, model: EntropyModel | None = None) -> tuple[Header, np.ndarray]:
+    """Header and all codes, int64 [K', T], of a stream that must be whole: raises at the first damage.
+
+    model: as for `Reader.use`. Codes that a frame does not have are ABSENT; a raw stream must have one depth.
+    """
     reader = Reader(source, strict=True)
+    reader.use(model)
     blocks = [block.codes for block in reader]
     depths = {len(codes) for codes in blocks} or {len(reader.header.codebook_sizes)}
-    if len(depths) > 1:
+    if len(depths) > 1 and reader.header.packing == Packing.RAW:
         raise MixedDepth(f"stream has blocks of {sorted(depths)} codebooks; truncate it to {min(depths)} first")
-    return reader.header, np.concatenate([np.empty((*depths, 0), np.int64), *blocks], axis=1)
+    deepest = max(depths)
+    whole = [deepened(codes, deepest) for codes in blocks]
+    return reader.header, np.concatenate([np.empty((deepest, 0), np.int64), *whole], axis=1)

@@ -5,10 +5,14 @@ from typing import Self
 
 import numpy as np
 
-from kvant.bitstream.audio_block import audio_block, layers_bits, max_block_frames
+from kvant.bitstream.audio_block import max_block_frames
+from kvant.bitstream.block_codes import pack_block
 from kvant.bitstream.container import MAGIC, BlockType, Sink, frame_block
-from kvant.bitstream.end import CodesHash, End
-from kvant.bitstream.header import UNKNOWN_SAMPLES, Header
+from kvant.bitstream.depths import ABSENT, is_prefix
+from kvant.bitstream.end import End, codes_hash
+from kvant.bitstream.entropy_models import EntropyModel
+from kvant.bitstream.header import Header
+from kvant.bitstream.header_values import NO_TABLES, UNKNOWN_SAMPLES, Packing
 from kvant.errors import UsageError
 
 
@@ -16,31 +20,37 @@ class Writer:
     """Writes `header` at once, a block whenever it is full, and END on `close`. Memory: one block.
 
     `block_frames`: frames per block; 1 for a live stream, by default about one second. A block also ends where
-    `header.reset_interval` restarts the codec and where the number of codebooks changes. `payload_bits` counts the
-    layers written so far, in bits. As a context manager it closes itself, but after an exception writes nothing more:
-    a stream without END is known to be incomplete.
+    `header.reset_interval` restarts the codec and where the number of codebooks changes. `model`, of which the header
+    has the digest, codes what it makes shorter. `payload_bits` counts depths and layers written so far, in bits. As a
+    context manager it closes itself, but after an exception writes nothing more: a stream without END is known to be
+    incomplete.
     """
 
-    def __init__(self, sink: Sink, header: Header, block_frames: int | None = None) -> None:
+    def __init__(
+        self, sink: Sink, header: Header, block_frames: int | None = None, model: EntropyModel | None = None
+    ) -> None:
+        _check_model(header, model)
         most = max_block_frames(header)
         if block_frames is None:
             block_frames = min(max(1, round(header.frame_rate)), most)
         if not 1 <= block_frames <= most:
             raise UsageError(f"block_frames is {block_frames}, must be 1 to {most} with these codebooks")
         self.header = header
+        self._model = model
         self.payload_bits = 0
         self._sink = sink
-        self._pending = np.empty((len(header.codebook_sizes), block_frames), np.uint32)
+        self._pending = np.empty((len(header.codebook_sizes), block_frames), np.int64)
         self._num_pending = 0
         self._depth = len(header.codebook_sizes)
         self._start = 0  # number of the first pending frame
-        self._hash = CodesHash()
+        self._hash = codes_hash(header)
         self._closed = False
         sink.write(MAGIC + frame_block(BlockType.HEADER, 0, header.to_bytes()))
 
     def write(self, codes: np.ndarray) -> None:
         """Append the frames of `codes`, integers [K', T] with 1 <= K' <= K and T >= 0.
 
+        A stream that is not raw takes frames of their own depth: ABSENT (-1) behind the codes that a frame has.
         Raises `UsageError`, and writes nothing of it, if a code is not in its codebook.
         """
         if self._closed:
@@ -101,9 +111,10 @@ class Writer:
         codes = self._pending[: self._depth, : self._num_pending]
         interval = self.header.reset_interval
         reset = self._start == 0 or (interval > 0 and self._start % interval == 0)
-        self._sink.write(audio_block(self.header, self._start, codes, reset))
-        self._hash.update(codes)
-        self.payload_bits += layers_bits(self.header, codes)
+        block = pack_block(self.header, self._start, codes, reset, self._model)
+        self._sink.write(block.to_bytes())
+        self._hash.update(codes[: len(block.layers)])
+        self.payload_bits += 8 * block.num_bytes
         self._start += self._num_pending
         self._num_pending = 0
 
@@ -114,11 +125,22 @@ def _checked(codes: np.ndarray, header: Header) -> np.ndarray:
         raise UsageError(f"codes are {codes.dtype} {list(codes.shape)}, must be integers [codebooks, frames]")
     header.check_num_codebooks(codes.shape[0])
     sizes = np.array(header.codebook_sizes[: codes.shape[0]])
-    wrong = np.argwhere((codes < 0) | (codes >= sizes[:, None]))
+    present = codes != ABSENT if header.packing == Packing.CODED else np.ones_like(codes, bool)
+    wrong = np.argwhere((codes < 0) & present | (codes >= sizes[:, None]))
     if len(wrong):
         slot, frame = wrong[0]
         raise UsageError(
             f"code {codes[slot, frame]} in slot {slot}, frame {frame} of this call; "
             f"its codebook has {sizes[slot]} entries"
         )
+    if not is_prefix(codes, header.streams):
+        raise UsageError("a frame has a code behind an absent one; only trailing levels can be absent")
     return codes
+
+
+def _check_model(header: Header, model: EntropyModel | None) -> None:
+    digest = NO_TABLES if model is None else model.digest
+    if digest != header.table_digest or (model is not None and header.packing == Packing.RAW):
+        raise UsageError("the header names another entropy model, or none; make it with the model's digest")
+    if model is not None and model.codebook_sizes != header.level_sizes:
+        raise UsageError(f"an entropy model of codebooks {model.codebook_sizes}; the stream's are {header.level_sizes}")

@@ -1,6 +1,7 @@
 """A stream read at a lower rate than it holds."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from kvant.bitstream import Block, Reader
 from kvant.bitstream.container import RawBlock
@@ -14,4 +15,4 @@ class ShallowReader(Reader):
     def blocks(self) -> Iterator[Block | RawBlock]:
         """As in the base; what is checked and hashed is the stream as it is."""
         for block in super().blocks():
-            yield block._replace(codes=block.codes[: self.num_slots]) if isinstance(block, Block) else block
+            yield replace(block, known=block.codes[: self.num_slots]) if isinstance(block, Block) else block
