@@ -1,5 +1,6 @@
 """The `.kvt` bitstream, version 1: codes to bytes and back, with numpy alone. The specification is FORMAT.md."""
 
+from kvant.bitstream.block import Block, Damage
 from kvant.bitstream.depths import ABSENT
 from kvant.bitstream.end import End
 from kvant.bitstream.entropy_models import AdaptiveCounts, EntropyModel
@@ -15,9 +16,10 @@ from kvant.bitstream.errors import (
 from kvant.bitstream.header import Header
 from kvant.bitstream.header_values import Layout, Packing
 from kvant.bitstream.inspection import Info, Report, info, verify
-from kvant.bitstream.reader import Block, Damage, Reader, read_codes
+from kvant.bitstream.reader import Reader
 from kvant.bitstream.seeking import seek
 from kvant.bitstream.truncation import truncate
+from kvant.bitstream.whole import read_codes
 from kvant.bitstream.writer import Writer
 
 __all__ = [

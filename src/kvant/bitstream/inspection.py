@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from kvant.bitstream.block import Block, Damage
 from kvant.bitstream.container import Source
 from kvant.bitstream.depths import depths_of
 from kvant.bitstream.entropy_models import EntropyModel
 from kvant.bitstream.header import Header
-from kvant.bitstream.reader import Block, Damage, Reader
+from kvant.bitstream.reader import Reader
 
 ModelFor = Callable[[Header], EntropyModel | None]
 """The entropy model that a stream asks for; None: it is not here."""

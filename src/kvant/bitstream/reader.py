@@ -1,55 +1,17 @@
 """A stream to codes: block by block as the bytes come in, whole and checked, past any damage (FORMAT.md, section 7)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import NamedTuple
-
-import numpy as np
 
 from kvant.bitstream.audio_block import AudioBlock
+from kvant.bitstream.block import Block, Damage
 from kvant.bitstream.block_codes import unpack_block
 from kvant.bitstream.container import IGNORABLE, BlockType, RawBlock, Source
-from kvant.bitstream.depths import deepened
 from kvant.bitstream.end import CodesHash, End, codes_hash
 from kvant.bitstream.entropy_models import AdaptiveCounts, EntropyModel
-from kvant.bitstream.errors import Damaged, InvalidHeader, MixedDepth, Truncated, UnknownTables, UnsupportedVersion
+from kvant.bitstream.errors import Damaged, InvalidHeader, Truncated, UnknownTables, UnsupportedVersion
 from kvant.bitstream.header import Header
 from kvant.bitstream.header_values import NO_TABLES, Packing
 from kvant.bitstream.scanner import Scanner
-
-
-@dataclass(frozen=True)
-class Block:
-    """Some frames of the stream. `audio`: as they lie in it. `known`: their codes, None if no model can tell them."""
-
-    audio: AudioBlock
-    known: np.ndarray | None
-
-    @property
-    def start(self) -> int:
-        """Number of the first frame."""
-        return self.audio.start
-
-    @property
-    def codes(self) -> np.ndarray:
-        """int64 [K', n], ABSENT (-1) where a frame has fewer levels. `UnknownTables`: they need an entropy model."""
-        if self.known is None:
-            raise UnknownTables("the codes of this stream are coded by an entropy model; give the model to the reader")
-        return self.known
-
-    @property
-    def reset(self) -> bool:
-        """Whether the codec's state restarts here."""
-        return self.audio.reset
-
-
-class Damage(NamedTuple):
-    """What was wrong at byte `offset`, with frame `frame` due next, and how many frames are missing because of it."""
-
-    offset: int
-    reason: str
-    frame: int
-    lost_frames: int
 
 
 class Reader:
@@ -215,19 +177,3 @@ class Reader:
                 "fetch the stream again, or read it without `strict` to get every whole block"
             ) from error
         self.damage.append(Damage(offset, str(error), self._due, lost_frames))
-
-
-def read_codes(source: Source, model: EntropyModel | None = None) -> tuple[Header, np.ndarray]:
-    """Header and all codes, int64 [K', T], of a stream that must be whole: raises at the first damage.
-
-    model: as for `Reader.use`. Codes that a frame does not have are ABSENT; a raw stream must have one depth.
-    """
-    reader = Reader(source, strict=True)
-    reader.use(model)
-    blocks = [block.codes for block in reader]
-    depths = {len(codes) for codes in blocks} or {len(reader.header.codebook_sizes)}
-    if len(depths) > 1 and reader.header.packing == Packing.RAW:
-        raise MixedDepth(f"stream has blocks of {sorted(depths)} codebooks; truncate it to {min(depths)} first")
-    deepest = max(depths)
-    whole = [deepened(codes, deepest) for codes in blocks]
-    return reader.header, np.concatenate([np.empty((deepest, 0), np.int64), *whole], axis=1)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from kvant.bitstream.block import Block
 from kvant.bitstream.container import MAGIC, BlockType, Sink, Source, frame_block
 from kvant.bitstream.end import LEVEL_DIGEST_BYTES, codes_hash
 from kvant.bitstream.header import Header
 from kvant.bitstream.header_values import Packing
-from kvant.bitstream.reader import Block, Reader
+from kvant.bitstream.reader import Reader
 
 _KEPT = (BlockType.META, BlockType.TABLES)  # INDEX and unknown blocks may speak of bytes that are no longer there
 

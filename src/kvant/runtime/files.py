@@ -8,8 +8,8 @@ import numpy as np
 
 from kvant.audio import AudioSource, output_length
 from kvant.bitstream import Header, Layout, Reader, Writer
+from kvant.bitstream.block import Damage
 from kvant.bitstream.errors import InvalidHeader
-from kvant.bitstream.reader import Damage
 from kvant.errors import ModelError, UsageError
 from kvant.runtime.codec import Codec, load
 from kvant.runtime.models import available
