@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from kvant.codecs import dac, snac, vocos
+from kvant.codecs import dac, encodec_music, snac, vocos
 from kvant.decoders.bigcodec import BigCodecDecoder
 from kvant.decoders.by_depth import ByDepth, Told
 from kvant.decoders.dac import DACDecoder
@@ -16,7 +16,7 @@ from kvant.decoders.snac import SNACDecoder
 from kvant.decoders.vocos import BackboneConfig, VocosDecoder
 from kvant.encoders.bigcodec import BigCodecEncoder
 from kvant.encoders.dac import DACEncoder
-from kvant.encoders.seanet import CentredSEANetEncoder
+from kvant.encoders.seanet import CentredLayers, CentredSEANetEncoder
 from kvant.encoders.snac import SNACEncoder
 from kvant.heads import CentredISTFTHead
 from kvant.layers.adaptive_norm import AdaptiveLayerNorm
@@ -40,6 +40,7 @@ SEANET = SEANetConfig(filters=4, strides=(2, 3))
 LOOK_AHEAD: dict[type, Callable[[], LookAhead]] = {
     ByDepth: lambda: ByDepth(told_decoder(), (1, 2, 4)),
     CentredConv1d: lambda: CentredConv1d(2, 4, 10, stride=5),
+    CentredLayers: lambda: CentredLayers(CentredMirroredConv1d(1, 4, 6, stride=3), nn.Tanh(), CentredConv1d(4, 6, 5)),
     CentredMirroredConv1d: lambda: CentredMirroredConv1d(2, 4, 6, stride=3),
     CentredSEANetDecoder: lambda: CentredSEANetDecoder(SEANET, 5, LookAheadChain()),
     CentredSEANetEncoder: lambda: CentredSEANetEncoder(SEANET, 5, LookAheadChain()),
@@ -73,6 +74,9 @@ CODECS_LOOKING_AHEAD: dict[str, Any] = {
         latent_dim=12,
         num_codebooks=4,
         codebook_size=32,
+    ),
+    "encodec-music": encodec_music.Config(
+        latent_dim=6, num_codebooks=3, codebook_size=32, lstm_layers=1, seanet=SEANetConfig(filters=4, strides=(2, 5))
     ),
     "snac": snac.Config(strides=(2, 5), encoder_channels=4, decoder_channels=16, codebook_size=32),
     "vocos": vocos.Config(

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 from kvant.codec import Codec
-from kvant.codecs import ablation, dac, encodec, frame, snac, vocos
+from kvant.codecs import ablation, dac, encodec, encodec_music, frame, snac, vocos
 
 CODECS: dict[str, tuple[type, Callable[[Any], Codec]]] = {
     "frame": (frame.Config, frame.build),
     "ablation": (ablation.Config, ablation.build),
     "dac": (dac.Config, dac.build),
     "encodec": (encodec.Config, encodec.build),
+    "encodec-music": (encodec_music.Config, encodec_music.build),
     "snac": (snac.Config, snac.build),
     "vocos": (vocos.Config, vocos.build),
 }
