@@ -11,8 +11,9 @@ import pytest
 import kvant
 
 ROOT = Path(kvant.__file__).parent
-LIGHT = ("", "errors", "extras", "files", "model_file", "audio", "bitstream", "runtime")
-"""The numpy side, `kvant` itself included: these import each other and nothing of the tiers."""
+LIGHT = ("", "errors", "extras", "files", "model_file", "audio", "bitstream", "runtime", "loading")
+"""The numpy side, `kvant` itself included: these import each other and nothing of the tiers. (`loading` asks for torch
+by name when a model needs it, as the command line does.)"""
 TIERS = (
     ("protocols", "receptive_field"),
     ("streaming",),
@@ -21,7 +22,7 @@ TIERS = (
     ("codec",),
     ("codecs",),
     ("checkpoint",),
-    ("export", "importing"),
+    ("export", "importing", "torch_codec"),
     ("discriminators", "losses", "data"),
     ("training", "evaluation"),
     ("lab", "ablation"),

@@ -7,11 +7,12 @@ data = kvant.compress(wav, sample_rate, bitrate=3000); wav, sample_rate = kvant.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kvant.runtime import Codec, Codes, compress, decompress, load
+    from kvant.loading import load
+    from kvant.runtime import Codec, Codes, compress, decompress
 
 __version__ = "0.1.0"
 
-_LAZY = {name: "kvant.runtime" for name in ("Codec", "Codes", "compress", "decompress", "load")}
+_LAZY = {name: "kvant.runtime" for name in ("Codec", "Codes", "compress", "decompress")} | {"load": "kvant.loading"}
 
 __all__ = ["Codec", "Codes", "compress", "decompress", "load"]
 

@@ -25,3 +25,7 @@ class ModelError(KvantError):
     """A model that is missing, unreadable, or not the one the stream was made with."""
 
     exit_code = 3
+
+
+class FetchError(ModelError):
+    """A published file that cannot be had from where it is published: no network, a broken download, another digest."""

@@ -46,9 +46,12 @@ def open_codec(model: str) -> Codec:
     if not Path(model).is_file():
         return load(model)
     try:
-        from kvant.evaluation.torch_codec import TorchCodec
+        import torch
+
+        from kvant.torch_codec import TorchCodec
     except ImportError as error:
         raise UsageError(f"{model}: needs torch to run: pip install 'kvant[train]', or kvant export it") from error
+    torch.set_num_threads(1)  # as onnxruntime has, for the sake of timing
     return TorchCodec(Path(model))
 
 

@@ -62,7 +62,7 @@ class Codec:
         return self.sample_rate / self.hop_length
 
     @property
-    def latency(self) -> int:
+    def latency(self) -> float:
         """Algorithmic latency: a hop to fill, and the delay of the decoder behind it."""
         return self.hop_length + self.pre_skip
 

@@ -1,5 +1,6 @@
-"""Where models are: shipped inside the package, or in a folder of the user's."""
+"""Where models are: shipped inside the package, in a folder of the user's, or imported into the cache."""
 
+import os
 from pathlib import Path
 
 from kvant.errors import ModelError
@@ -14,14 +15,35 @@ def available() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in sorted(SHIPPED.glob(f"*/{WEIGHTS}"))}
 
 
-def find(name_or_path: str) -> Path:
-    """The folder of a shipped model by name, or of the user's own by path (the folder, or the weights in it)."""
+def cache() -> Path:
+    """Where what was fetched and imported is kept: `$KVANT_CACHE`, else `kvant` in `$XDG_CACHE_HOME` or `~/.cache`."""
+    own = os.environ.get("KVANT_CACHE")
+    return Path(own) if own else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kvant"
+
+
+def cached(name: str) -> Path:
+    """The folder of an imported model, whether it is there or not."""
+    return cache() / "models" / name
+
+
+def look_for(name_or_path: str) -> Path | None:
+    """The folder of a model, or None: shipped, by path (of the folder, or of the weights in it), or imported before."""
     shipped = available()
     if name_or_path in shipped:
         return shipped[name_or_path]
     path = Path(name_or_path)
-    folder = path.parent if path.name == WEIGHTS else path
-    if (folder / WEIGHTS).is_file():
-        return folder
-    known = ", ".join(shipped) or "none"
-    raise ModelError(f"{name_or_path}: no model of this name (shipped: {known}) and no folder with {WEIGHTS}")
+    folders = [path.parent if path.name == WEIGHTS else path]
+    if path.name == name_or_path:
+        folders.append(cached(name_or_path))
+    return next((folder for folder in folders if (folder / WEIGHTS).is_file()), None)
+
+
+def find(name_or_path: str) -> Path:
+    """As `look_for`. ModelError: there is none."""
+    folder = look_for(name_or_path)
+    if folder is None:
+        known = ", ".join(available()) or "none"
+        raise ModelError(
+            f"{name_or_path}: no model of this name (shipped: {known}), none imported and no folder with {WEIGHTS}"
+        )
+    return folder

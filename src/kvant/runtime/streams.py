@@ -84,7 +84,7 @@ class DecoderStream:
 
     def push(self, codes: np.ndarray) -> np.ndarray:
         """wav float32 [C, n] at the stream's rate. UsageError: codes not [C, k, t], or not in their codebooks."""
-        self._check(codes)
+        check_codes(codes, self._channels, self._codec.codebook_sizes)
         wavs = [np.zeros((self._channels, 0), np.float32)]
         for start in range(0, codes.shape[-1], MAX_FRAMES):
             part = codes[..., start : start + MAX_FRAMES].astype(np.int64)
@@ -113,14 +113,14 @@ class DecoderStream:
         self._to_skip -= skipped
         return self._resampler.push(wav[:, skipped:])
 
-    def _check(self, codes: np.ndarray) -> None:
-        sizes = self._codec.codebook_sizes
-        if codes.ndim != 3 or len(codes) != self._channels or not 1 <= codes.shape[1] <= len(sizes):
-            wanted = f"[{self._channels}, 1..{len(sizes)}, T]"
-            raise UsageError(f"codes of shape {list(codes.shape)}; expected integers {wanted}")
-        if codes.dtype.kind not in "iu":
-            raise UsageError(f"codes of type {codes.dtype}; expected integers")
-        limits = np.array(sizes[: codes.shape[1]])[:, None]
-        if codes.size and (codes.min() < 0 or (codes >= limits).any()):
-            entries = ", ".join(map(str, sorted(set(sizes))))
-            raise UsageError(f"codes from {codes.min()} to {codes.max()}; codebooks have {entries} entries")
+
+def check_codes(codes: np.ndarray, channels: int, sizes: tuple[int, ...]) -> None:
+    """UsageError: not integers [C, k, t] of a prefix of the levels, or not in their codebooks of `sizes`."""
+    if codes.ndim != 3 or len(codes) != channels or not 1 <= codes.shape[1] <= len(sizes):
+        raise UsageError(f"codes of shape {list(codes.shape)}; expected integers [{channels}, 1..{len(sizes)}, T]")
+    if codes.dtype.kind not in "iu":
+        raise UsageError(f"codes of type {codes.dtype}; expected integers")
+    limits = np.array(sizes[: codes.shape[1]])[:, None]
+    if codes.size and (codes.min() < 0 or (codes >= limits).any()):
+        entries = ", ".join(map(str, sorted(set(sizes))))
+        raise UsageError(f"codes from {codes.min()} to {codes.max()}; codebooks have {entries} entries")

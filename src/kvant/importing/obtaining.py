@@ -1,0 +1,43 @@
+"""From the name of a release to the folder of its model: fetched, imported, and kept for the next time."""
+
+from pathlib import Path
+
+from kvant.codecs.published import Published
+from kvant.errors import FetchError, UsageError
+from kvant.importing.fetching import Report, fetch, page
+from kvant.importing.filling import import_checkpoint
+from kvant.importing.published import PUBLISHED
+from kvant.runtime.models import WEIGHTS, cache, cached
+
+
+def release(name: str) -> Published:
+    """The release of that name. UsageError: none is known."""
+    if name not in PUBLISHED:
+        raise UsageError(f"{name}: no weights of that name are known; known: {', '.join(PUBLISHED)}")
+    return PUBLISHED[name]
+
+
+def published_file(name: str, report: Report = lambda done, total: None) -> Path:
+    """The file of a release as its authors published it, fetched if it is not here yet.
+
+    FetchError: it cannot be had from there; it says what to fetch by hand, and what to do with it.
+    """
+    known = release(name)
+    by_hand = f"then run: kvant import {name} FILE"
+    if not known.place:
+        raise FetchError(f"{name}: published nowhere it could be fetched from; get {known.source} by hand, {by_hand}")
+    try:
+        return fetch(known.place, known.sha256, cache() / "downloads" / name, report)
+    except FetchError as error:
+        raise FetchError(f"{error}; get {page(known.place)} by hand, {by_hand}") from error
+
+
+def obtain(name: str, report: Report = lambda done, total: None) -> Path:
+    """The folder of the model of a release, in the cache; made the first time.
+
+    UsageError: no such release. FetchError: its file cannot be had. ModelError: the file is not what it should be.
+    """
+    folder = cached(name)
+    if not (folder / WEIGHTS).is_file():
+        import_checkpoint(name, release(name), published_file(name, report), folder / WEIGHTS, {})
+    return folder

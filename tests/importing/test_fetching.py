@@ -1,0 +1,135 @@
+"""Published files from a server on this machine: whole, checked, or an error that says what to do."""
+
+import hashlib
+import http.server
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from kvant.errors import FetchError, UsageError
+from kvant.importing.fetching import fetch, page
+
+CONTENT = bytes(range(256)) * 9000
+"""More than two blocks."""
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """/good/* is CONTENT, /short/* half of what it promises, /unsized/* says no length, all else is missing."""
+
+    served: list[str] = []  # noqa: RUF012 (of the class on purpose: a handler lives for one request)
+
+    def do_GET(self) -> None:
+        self.served.append(self.path)
+        kind = self.path.split("/")[1]
+        self.send_response(200 if kind in ("good", "short", "unsized") else 404)
+        if kind != "unsized":
+            self.send_header("Content-Length", str(len(CONTENT)))
+        self.end_headers()
+        if kind in ("good", "unsized"):
+            self.wfile.write(CONTENT)
+        if kind == "short":
+            self.wfile.write(CONTENT[: len(CONTENT) // 2])
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """Its address."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_address[1]}"
+        running.shutdown()
+        thread.join()
+
+
+def everything(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("kind", ["good", "unsized"])
+def test_a_file_arrives_under_its_own_name_and_only_once(server: str, kind: str, tmp_path: Path) -> None:
+    progress: list[tuple[int, int | None]] = []
+    place = f"{server}/{kind}/weights.pth?download=1"
+    path = fetch(place, DIGEST[:8], tmp_path / "new", lambda done, total: progress.append((done, total)))
+    assert path == tmp_path / "new" / "weights.pth"
+    assert path.read_bytes() == CONTENT
+    assert progress[-1] == (len(CONTENT), len(CONTENT) if kind == "good" else None)
+    assert len(progress) == 3
+    requests = len(Handler.served)
+    assert fetch(place, DIGEST[:8], tmp_path / "new") == path
+    assert len(Handler.served) == requests
+
+
+@pytest.mark.parametrize(
+    ("path", "digest", "message"),
+    [
+        ("short/weights.pth", "", r"short/weights\.pth: broke off after 1152000 of 2304000 bytes"),
+        ("good/weights.pth", "00c0ffee", f"its SHA-256 begins {DIGEST[:16]}, not 00c0ffee"),
+        ("none/weights.pth", "", r"cannot be fetched \(HTTP Error 404"),
+    ],
+)
+def test_what_goes_wrong_leaves_nothing_behind(
+    server: str, path: str, digest: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(FetchError, match=message):
+        fetch(f"{server}/{path}", digest, tmp_path)
+    assert everything(tmp_path) == []
+
+
+def test_what_was_there_stays_when_a_download_fails(server: str, tmp_path: Path) -> None:
+    (tmp_path / "other.pth").write_bytes(b"kept")
+    with pytest.raises(FetchError):
+        fetch(f"{server}/short/weights.pth", "", tmp_path)
+    assert everything(tmp_path) == ["other.pth"]
+
+
+def test_without_a_network(tmp_path: Path) -> None:
+    """Port 1 of this machine, where nobody listens."""
+    with pytest.raises(FetchError, match=r"127\.0\.0\.1:1/weights\.pth: cannot be fetched \(.*refused"):
+        fetch("http://127.0.0.1:1/weights.pth", "", tmp_path)
+    assert everything(tmp_path) == []
+
+
+class TestHub:
+    @pytest.fixture
+    def hub(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str], str]:
+        """In place of the hub's own package."""
+
+        def download(repository: str, file: str) -> str:
+            path = tmp_path / "hub" / repository / file
+            if not path.exists():
+                raise RuntimeError("no such file,\n and no network")
+            return str(path)
+
+        monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(hf_hub_download=download))
+        (tmp_path / "hub" / "someone" / "codec").mkdir(parents=True)
+        (tmp_path / "hub" / "someone" / "codec" / "model.safetensors").write_bytes(CONTENT)
+        return download
+
+    def test_its_cache_keeps_the_file(self, hub: Callable, tmp_path: Path) -> None:
+        path = fetch("hf://someone/codec/model.safetensors", DIGEST[:8], tmp_path / "new")
+        assert path.read_bytes() == CONTENT
+        assert not (tmp_path / "new").exists()
+
+    def test_errors_are_one_line(self, hub: Callable, tmp_path: Path) -> None:
+        with pytest.raises(FetchError, match=r"hf://someone/codec/other: cannot be fetched \(no such file, and no"):
+            fetch("hf://someone/codec/other", "", tmp_path)
+        with pytest.raises(FetchError, match=f"begins {DIGEST[:16]}, not 00"):
+            fetch("hf://someone/codec/model.safetensors", "00", tmp_path)
+
+    def test_its_package_is_an_extra(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+        with pytest.raises(UsageError, match=r"pip install 'kvant\[hub\]'"):
+            fetch("hf://someone/codec/model.safetensors", "", tmp_path)
+
+    def test_where_a_browser_finds_it(self) -> None:
+        assert page("hf://someone/codec/a/b.bin") == "https://huggingface.co/someone/codec/resolve/main/a/b.bin"
+        assert page("https://example.org/b.bin") == "https://example.org/b.bin"
