@@ -28,8 +28,12 @@ def scatter(codebook: Codebook, latents: Tensor) -> None:
 def wake_codec(codec: Codec, seconds: float = 16.0) -> Codec:
     """Wake the networks, then put the codebooks where the latents are."""
     wake(codec)
-    remedies, codec.quantizer.remedies = codec.quantizer.remedies, (scatter,)
+    parts = [part for part in codec.quantizer.modules() if hasattr(part, "remedies")]
+    remedies = [part.remedies for part in parts]
+    for part in parts:
+        part.remedies = (scatter,)
     with torch.no_grad():
         codec.train().quantizer(codec.encoder(codec.pad(speech(seconds / 8, batch=8, seed=17))))
-    codec.quantizer.remedies = remedies
+    for part, own in zip(parts, remedies, strict=True):
+        part.remedies = own
     return codec.eval()

@@ -83,6 +83,15 @@ def encodec(module: str) -> ModuleType:
         return pytest.importorskip(f"encodec.{module}")
 
 
+def mimi() -> ModuleType:
+    """`moshi.models.loaders` of the official Moshi package, without its text tokenizer; or the test is skipped."""
+    sentencepiece = ModuleType("sentencepiece")
+    sentencepiece.SentencePieceProcessor = object  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "sentencepiece", sentencepiece)
+        return pytest.importorskip("moshi.models.loaders")
+
+
 @torch.no_grad()
 def stir(model: nn.Module, gains: str) -> None:
     """Random weights of a trained codec's kind: norms below 1, frequencies around 1, so that no part is idle.

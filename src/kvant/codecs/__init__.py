@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kvant.codec import Codec
-from kvant.codecs import ablation, dac, encodec, encodec_music, frame, snac, vocos
+from kvant.codecs import ablation, dac, encodec, encodec_music, frame, mimi, snac, vocos
 
 CODECS: dict[str, tuple[type, Callable[[Any], Codec]]] = {
     "frame": (frame.Config, frame.build),
@@ -12,6 +12,7 @@ CODECS: dict[str, tuple[type, Callable[[Any], Codec]]] = {
     "dac": (dac.Config, dac.build),
     "encodec": (encodec.Config, encodec.build),
     "encodec-music": (encodec_music.Config, encodec_music.build),
+    "mimi": (mimi.Config, mimi.build),
     "snac": (snac.Config, snac.build),
     "vocos": (vocos.Config, vocos.build),
 }

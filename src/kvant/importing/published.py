@@ -1,12 +1,13 @@
 """The releases Kvant knows, by the name they are imported under."""
 
-from kvant.codecs import dac, encodec, encodec_music, snac, vocos
+from kvant.codecs import dac, encodec, encodec_music, mimi, snac, vocos
 from kvant.codecs.published import Published
 
 PUBLISHED: dict[str, Published] = {
     **dac.PUBLISHED,
     **encodec.PUBLISHED,
     **encodec_music.PUBLISHED,
+    **mimi.PUBLISHED,
     **snac.PUBLISHED,
     **vocos.PUBLISHED,
 }
