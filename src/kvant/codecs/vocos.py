@@ -72,6 +72,11 @@ ENCODEC = "feature_extractor.encodec."
 TABLE = "feature_extractor.codebook_weights"
 
 
+def decoder_from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Our names of the official backbone and head."""
+    return {f"decoder.decoder.{renamed(name, NAMES)}": tensor for name, tensor in state.items()}
+
+
 def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Our state of the official package's and of EnCodec's within, weight norm folded.
 
@@ -84,10 +89,9 @@ def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
     table = state[TABLE]
     if levels and not (len(table) == sum(map(len, vectors)) and torch.allclose(torch.cat(vectors), table, atol=1e-6)):
         raise ModelError("codebooks are not those the decoder was trained with: give the EnCodec file that it needs")
-    for name, tensor in state.items():
-        if not name.startswith("feature_extractor."):
-            converted[f"decoder.decoder.{renamed(name, NAMES)}"] = tensor
-    return converted
+    return converted | decoder_from_official(
+        {name: tensor for name, tensor in state.items() if not name.startswith("feature_extractor.")}
+    )
 
 
 PUBLISHED = {
