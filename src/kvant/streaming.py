@@ -46,8 +46,11 @@ class LookAhead(nn.Module):
         """What an output depends on."""
         raise TypeError(f"{type(self).__name__} must declare its receptive_field")
 
-    def piece(self, x: Tensor, start: int) -> Tensor:
-        """forward of a piece [B, C, n] of a longer input, in which it begins at `start`, where that matters."""
+    def piece(self, x: Tensor, start: int | Tensor) -> Tensor:
+        """forward of a piece [B, C, n] of a longer input, in which it begins at `start`, where that matters.
+
+        start: or int64 [B, 1], if the items of the batch begin at different places.
+        """
         return self(x)
 
     def in_chunks(self, x: Tensor, chunk: int) -> Tensor:

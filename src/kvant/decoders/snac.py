@@ -33,7 +33,7 @@ class NoisyUpsampling(nn.Module):
     def receptive_field(self) -> ReceptiveField:
         return receptive_field(self.up).then(receptive_field(self.units))
 
-    def forward(self, x: Tensor, start: int) -> Tensor:
+    def forward(self, x: Tensor, start: int | Tensor) -> Tensor:
         """start: the place of the first of x in the signal, at its rate."""
         return self.units(self.noise(self.up(x), start * self.stride))
 
@@ -58,7 +58,7 @@ class SNACDecoder(LookAheadChain):
     def forward(self, latents: Tensor) -> Tensor:
         return self.piece(latents, 0)
 
-    def piece(self, x: Tensor, start: int) -> Tensor:
+    def piece(self, x: Tensor, start: int | Tensor) -> Tensor:
         for layer in self.layers:
             if isinstance(layer, NoisyUpsampling):
                 x, start = layer(x, start), start * layer.stride

@@ -1,7 +1,6 @@
 """Causal convolution of a signal that is mirrored at its edges, as published weights expect it, with explicit state."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from kvant.errors import UsageError
@@ -16,13 +15,25 @@ def mirror(x: Tensor, before: int, after: int) -> Tensor:
 
     Of an x too short for that, silence is mirrored: it counts as continued by zeros.
     """
-    length = x.shape[-1]
-    silence = max(before + 1 - length, after + 1 - length, 0)
-    if silence:
-        x = F.pad(x, (0, silence))
-    last = x.shape[-1] - 1
-    mirrored = torch.cat([x[..., 1 : before + 1].flip(-1), x, x[..., last - after : last].flip(-1)], dim=-1)
-    return mirrored[..., : before + length + after]
+    last = torch.sym_max(torch.sym_max(x.shape[-1] - 1, before), after)
+    return torch.cat([mirrored_start(x, before), x, mirrored_end(x, after, last)], dim=-1)
+
+
+def mirrored_start(x: Tensor, count: int) -> Tensor:
+    """x[count], ..., x[1], where x is continued by zeros."""
+    return values_at(x, torch.arange(count, 0, -1, device=x.device))
+
+
+def mirrored_end(x: Tensor, count: int, last: int) -> Tensor:
+    """The `count` values behind x [..., n], where x is continued by zeros to x[last] and mirrored there."""
+    places = torch.arange(count, device=x.device) + x.shape[-1]
+    return values_at(x, last - (last - places).abs())
+
+
+def values_at(x: Tensor, places: Tensor) -> Tensor:
+    """x[..., places] of x [..., n]; zero from place n on."""
+    values = x.index_select(-1, places.clamp(max=x.shape[-1] - 1))
+    return torch.where(places < x.shape[-1], values, 0)
 
 
 class MirroredConv1d(CausalConv1d):
@@ -51,18 +62,19 @@ class MirroredConv1d(CausalConv1d):
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         context, age = state
-        self._check(age)
-        missing, first = -x.shape[-1] % self.stride, age == 0
-        if first.all():
-            joined = mirror(x, self.context, missing)
-        else:
-            begun = torch.cat([context, x], dim=-1)
-            joined = mirror(begun, 0, missing) if missing else begun
-            if first.any():
-                joined = torch.where(first[:, None, None], mirror(x, self.context, missing), joined)
-        heard = self.context + x.shape[-1]
-        following = torch.full_like(age, ENDED) if missing else (age + x.shape[-1]).clamp(max=self.context + 1)
-        return self.conv(joined), (joined[..., heard - self.context : heard], following)
+        if not torch.compiler.is_exporting():
+            self._check(age)
+        first = (age == 0)[:, None, None]
+        begun = torch.cat([torch.where(first, mirrored_start(x, self.context), context), x], dim=-1)
+        joined = begun
+        if self.stride > 1:  # the end of the signal may lack so much; what lacks less leaves the last of it unread
+            lacking, reach = self.stride - 1, torch.sym_max(x.shape[-1] - 1, self.context)
+            end = mirrored_end(begun, lacking, begun.shape[-1] - 1)
+            joined = torch.cat([begun, torch.where(first, mirrored_end(x, lacking, reach), end)], dim=-1)
+        ended = torch.full_like(age, x.shape[-1] % self.stride) > 0
+        grown = (age + x.shape[-1]).clamp(max=self.context + 1)
+        following = begun[..., begun.shape[-1] - self.context :], torch.where(ended, ENDED, grown)
+        return self.conv(joined), following
 
     def _check(self, age: Tensor) -> None:
         """UsageError unless every stream of the batch begins, or goes on from where it can."""

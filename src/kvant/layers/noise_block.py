@@ -17,9 +17,12 @@ def mixed(words: Tensor) -> Tensor:
     return words ^ (words >> 16)
 
 
-def noise_at(start: int, count: int, seed: int, like: Tensor) -> Tensor:
-    """Standard normal [count] for the places from `start` on, a function of place and seed alone (Box and Muller)."""
-    places = torch.arange(start, start + count, device=like.device)
+def noise_at(start: int | Tensor, count: int, seed: int, like: Tensor) -> Tensor:
+    """Standard normal [count] for the places from `start` on, a function of place and seed alone (Box and Muller).
+
+    start: or int64 [B, 1], for noise [B, count].
+    """
+    places = start + torch.arange(count, device=like.device)
     first = mixed(places + mixed(torch.tensor(2 * seed + 1, device=like.device)) & WORD)
     second = mixed(first + 0x9E3779B9 & WORD)
     radius = torch.sqrt(-2 * torch.log((first.double() + 0.5) / 2**32))
@@ -42,10 +45,10 @@ class NoiseBlock(nn.Module):
     def receptive_field(self) -> ReceptiveField:
         return ReceptiveField()
 
-    def forward(self, x: Tensor, start: int = 0) -> Tensor:
-        """start: the place of the first sample of x in the signal."""
+    def forward(self, x: Tensor, start: int | Tensor = 0) -> Tensor:
+        """start: the place of the first sample of x in the signal, or int64 [B, 1]."""
         if self.training:
             noise = torch.randn(len(x), 1, x.shape[-1], device=x.device, dtype=x.dtype)
         else:
-            noise = noise_at(start, x.shape[-1], self.seed, x)
+            noise = noise_at(start, x.shape[-1], self.seed, x).unsqueeze(-2)
         return torch.addcmul(x, noise, self.linear(x))
