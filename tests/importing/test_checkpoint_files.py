@@ -31,6 +31,14 @@ def test_states_come_out_of_their_containers(content: dict, tmp_path: Path) -> N
     assert same(read_checkpoint(tmp_path / "weights.pth"))
 
 
+def test_states_beside_each_other_that_make_one_model_are_joined(tmp_path: Path) -> None:
+    torch.save({"CodecEnc": STATE, "generator": STATE, "discriminator": {"x": 1}, "step": 3}, tmp_path / "both.pt")
+    both = read_checkpoint(tmp_path / "both.pt")
+    for part in ("CodecEnc", "generator"):
+        assert same({name.removeprefix(f"{part}."): both[name] for name in both if name.startswith(part)})
+    assert len(both) == 2 * len(STATE)
+
+
 def test_safetensors(tmp_path: Path) -> None:
     save_file(STATE, tmp_path / "model.safetensors")
     assert same(read_checkpoint(tmp_path / "model.safetensors"))

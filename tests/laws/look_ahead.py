@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from kvant.codecs import dac, encodec_music, snac, vocos
+from kvant.codecs import bigcodec, dac, encodec_music, snac, vocos
 from kvant.decoders.bigcodec import BigCodecDecoder
 from kvant.decoders.by_depth import ByDepth, Told
 from kvant.decoders.dac import DACDecoder
@@ -66,6 +66,9 @@ WITHOUT_END: dict[type, Callable[[], LookAhead]] = {
 """Those with outputs that depend on everything to one side, or to both."""
 
 CODECS_LOOKING_AHEAD: dict[str, Any] = {
+    "bigcodec": bigcodec.Config(
+        strides=(4, 5), encoder_channels=4, decoder_channels=16, lstm_layers=1, latent_dim=12, codebook_size=32
+    ),
     "dac": dac.Config(
         sample_rate=16000,
         strides=(2, 4, 5),

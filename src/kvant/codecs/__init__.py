@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Any
 
 from kvant.codec import Codec
-from kvant.codecs import ablation, dac, encodec, encodec_music, frame, mimi, snac, vocos
+from kvant.codecs import ablation, bigcodec, dac, encodec, encodec_music, frame, mimi, snac, vocos
 
 CODECS: dict[str, tuple[type, Callable[[Any], Codec]]] = {
     "frame": (frame.Config, frame.build),
     "ablation": (ablation.Config, ablation.build),
+    "bigcodec": (bigcodec.Config, bigcodec.build),
     "dac": (dac.Config, dac.build),
     "encodec": (encodec.Config, encodec.build),
     "encodec-music": (encodec_music.Config, encodec_music.build),

@@ -14,6 +14,9 @@ from kvant.errors import ModelError
 CONTAINERS = ("state_dict", "model", "generator", "best_state")
 """Where trainers put a state beside what else they save; looked into in this order, one within the other."""
 
+TOGETHER = (("CodecEnc", "generator"),)
+"""Models whose parts are states of their own, beside each other: read as one, the part's name before the tensor's."""
+
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file, or of torch's own format read with `weights_only`, out of their container.
@@ -36,6 +39,9 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
 def _state(content: object, path: Path) -> dict[str, Tensor]:
     """The innermost dictionary of tensors by name."""
     while isinstance(content, dict):
+        for parts in TOGETHER:
+            if all(isinstance(content.get(part), dict) for part in parts):
+                content = {f"{part}.{name}": tensor for part in parts for name, tensor in content[part].items()}
         inside = [content[name] for name in CONTAINERS if isinstance(content.get(name), dict)]
         if not inside:
             break

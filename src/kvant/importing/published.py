@@ -1,9 +1,10 @@
 """The releases Kvant knows, by the name they are imported under."""
 
-from kvant.codecs import dac, encodec, encodec_music, mimi, snac, vocos
+from kvant.codecs import bigcodec, dac, encodec, encodec_music, mimi, snac, vocos
 from kvant.codecs.published import Published
 
 PUBLISHED: dict[str, Published] = {
+    **bigcodec.PUBLISHED,
     **dac.PUBLISHED,
     **encodec.PUBLISHED,
     **encodec_music.PUBLISHED,

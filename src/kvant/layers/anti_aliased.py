@@ -22,9 +22,12 @@ def kaiser_sinc(taps: int, cutoff: float, half_width: float) -> Tensor:
     cutoff, half_width of the transition: parts of the sample rate, wide enough that the attenuation A exceeds 50 dB.
     """
     attenuation = 2.285 * (taps // 2 - 1) * 4 * math.pi * half_width + 7.95
-    window = torch.kaiser_window(taps, periodic=False, beta=0.1102 * (attenuation - 8.7), dtype=torch.float64)
-    response = window * torch.sinc(2 * cutoff * (torch.arange(taps, dtype=torch.float64) - (taps - 1) / 2))
-    return (response / response.sum()).float()
+    window = torch.kaiser_window(taps, periodic=False, beta=0.1102 * (attenuation - 8.7))
+    response = window * torch.sinc(2 * cutoff * (torch.arange(taps) - (taps - 1) / 2))
+    return response / response.sum()
+
+
+HALF_BAND = tuple(kaiser_sinc(TAPS, cutoff=0.25, half_width=0.3).tolist())
 
 
 class AntiAliased(nn.Module):
@@ -39,7 +42,7 @@ class AntiAliased(nn.Module):
     def __init__(self, nonlinearity: nn.Module) -> None:
         super().__init__()
         self.nonlinearity = nonlinearity
-        self.register_buffer("taps", kaiser_sinc(TAPS, 0.25, 0.3), persistent=False)
+        self.register_buffer("taps", torch.tensor(HALF_BAND), persistent=False)
 
     @property
     def receptive_field(self) -> ReceptiveField:
