@@ -1,6 +1,7 @@
 """Codec <-> model file: the config builds the codec, the tensors fill it, training statistics stay out."""
 
 import dataclasses
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ from torch import nn
 
 from kvant.codec import Codec
 from kvant.codecs import CODECS
+from kvant.codecs.completing import CompletingCodec
+from kvant.codecs.mirrored import MirroredCodec
 from kvant.errors import ModelError
 from kvant.model_file import read_model_file, write_model_file
 from kvant.quantizers import MultiScaleQuantizer, TrackedCodebook
+from kvant.streaming import LookAhead
 
 
 def statistics(codec: nn.Module) -> set[str]:
@@ -59,7 +63,22 @@ def save_codec(
 
     half: keep trained weights in float16. Weights of others stay as they were published, so that their codes do.
     """
-    signal = {
+    metadata = {
+        "architecture": architecture,
+        "config": dataclasses.asdict(config),
+        "signal": signal_of(codec),
+        **record,
+    }
+    write_model_file(path, tensors_of(codec, half), metadata, overwrite=True)
+
+
+def signal_of(codec: Codec) -> dict[str, Any]:
+    """What the runtime must know of a codec, whose graphs do not say it.
+
+    Of what looks ahead, `encoder_overlap` and `decoder_overlap`: the frames (before, behind) that a piece is computed
+    with, null for all. Of mirrored edges, `first_frames`. `completes`: the encoder itself completes the last hop.
+    """
+    signal: dict[str, Any] = {
         "sample_rate": codec.sample_rate,
         "hop_length": codec.hop_length,
         "pre_skip": codec.pre_skip,
@@ -67,8 +86,23 @@ def save_codec(
     }
     if isinstance(codec.quantizer, MultiScaleQuantizer):
         signal["slot_strides"] = codec.quantizer.slot_strides
-    metadata = {"architecture": architecture, "config": dataclasses.asdict(config), "signal": signal, **record}
-    write_model_file(path, tensors_of(codec, half), metadata, overwrite=True)
+    if isinstance(codec, MirroredCodec):
+        signal["first_frames"] = codec.first_frames
+    if isinstance(codec, MirroredCodec | CompletingCodec):
+        signal["completes"] = True
+    if isinstance(codec.encoder, LookAhead):
+        before, behind = codec.encoder.receptive_field.overlap(codec.hop_length)
+        # What the last hop lacks is mirrored from less than a hop further back.
+        signal["encoder_overlap"] = finite(before + isinstance(codec, CompletingCodec), behind)
+    if isinstance(codec.decoder, LookAhead):
+        field = codec.decoder.receptive_field
+        signal["decoder_overlap"] = finite(*field.overlap(int(codec.hop_length * field.stride)))
+    return signal
+
+
+def finite(before: float, behind: float) -> list[float] | None:
+    """An overlap as JSON has it."""
+    return None if inf in (before, behind) else [before, behind]
 
 
 def load_codec(path: Path) -> Codec:

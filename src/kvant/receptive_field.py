@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from functools import reduce
+from math import ceil, floor, inf, isinf
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import nn
@@ -31,6 +32,18 @@ class ReceptiveField(NamedTuple):
         if self.stride != other.stride:
             raise ValueError(f"strides {self.stride} and {other.stride}: parts side by side need the same")
         return ReceptiveField(max(self.left, other.left), max(self.right, other.right), self.stride)
+
+    def overlap(self, stretch: int) -> tuple[float, float]:
+        """(before, behind): stretches that the outputs of one depend on besides itself; infinite, if on all there are.
+
+        stretch: inputs that are a whole number of outputs. The first output of a stretch reads floor(left) before it;
+        the last reads `right` beyond its own input at stretch - stride, and there are stretch - 1.
+        """
+        before, behind = self.left, self.right - self.stride
+        return (
+            inf if isinf(before) else max(ceil(floor(before) / stretch), 0),
+            inf if isinf(behind) else max(ceil((floor(behind) + 1) / stretch), 0),
+        )
 
 
 @runtime_checkable

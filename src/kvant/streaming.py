@@ -7,7 +7,7 @@ A part that looks ahead has no such pass. `chunked` computes its whole-signal pa
 """
 
 from collections.abc import Sequence
-from math import ceil, floor, isinf
+from math import isinf
 
 import torch
 from torch import Tensor, nn
@@ -176,13 +176,10 @@ def chunked(part: LookAhead, x: Tensor, chunk: int) -> Tensor:
     is no end to what an output depends on.
     """
     field = part.receptive_field
-    if isinf(field.left) or isinf(field.right):
-        raise UsageError(f"{type(part).__name__} hears the whole signal at once: leave out chunk")
     taken, given = field.stride.numerator, field.stride.denominator
-    # The first output of a stretch that begins at input 0 reads floor(left) before it; the last reads `right` beyond
-    # taken - stride, where the stretch has taken - 1.
-    before = max(ceil(floor(field.left) / taken), 0)
-    after = max(ceil((floor(field.right - field.stride) + 1) / taken), 0)
+    before, behind = field.overlap(taken)
+    if isinf(before) or isinf(behind):
+        raise UsageError(f"{type(part).__name__} hears the whole signal at once: leave out chunk")
     stretches, rest = divmod(x.shape[-1], taken)
     if rest and part.completes:
         # A layer of stride s that lacks m < s inputs may find them m further back than it looks otherwise, by a mirror:
@@ -193,7 +190,7 @@ def chunked(part: LookAhead, x: Tensor, chunk: int) -> Tensor:
     outputs = []
     for start in range(0, stretches, chunk):
         stop = min(start + chunk, stretches)
-        first, last = max(start - before, 0), min(stop + after, stretches)
+        first, last = int(max(start - before, 0)), int(min(stop + behind, stretches))
         y = part.piece(x[..., first * taken : last * taken], first * taken)
         outputs.append(y[..., (start - first) * given : (stop - first) * given])
     return torch.cat(outputs, dim=-1)
