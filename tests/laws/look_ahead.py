@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from kvant.codecs import bigcodec, dac, encodec_music, snac, vocos
+from kvant.codecs import bigcodec, dac, encodec_music, snac, vocos, wavtokenizer
 from kvant.decoders.bigcodec import BigCodecDecoder
 from kvant.decoders.by_depth import ByDepth, Told
 from kvant.decoders.dac import DACDecoder
@@ -23,6 +23,7 @@ from kvant.layers.adaptive_norm import AdaptiveLayerNorm
 from kvant.layers.centred_conv import CentredConv1d, CentredMirroredConv1d
 from kvant.layers.lstm import LSTM
 from kvant.layers.parallel import LookAheadParallel
+from kvant.layers.place_net import PlaceNet
 from kvant.layers.recurrent import Recurrent
 from kvant.layers.seanet import SEANetConfig
 from kvant.streaming import LookAhead, LookAheadChain, Pointwise
@@ -62,6 +63,7 @@ WITHOUT_END: dict[type, Callable[[], LookAhead]] = {
         LSTM(4, layers=1),
         LookAheadChain(nn.ConvTranspose1d(4, 3, 8, stride=4, padding=2)),
     ),
+    PlaceNet: lambda: PlaceNet(8, groups=4),
 }
 """Those with outputs that depend on everything to one side, or to both."""
 
@@ -90,6 +92,15 @@ CODECS_LOOKING_AHEAD: dict[str, Any] = {
         backbone=BackboneConfig(16, 24, blocks=2),
         window_length=32,
         trained_depths=(2, 4),
+    ),
+    "wavtokenizer": wavtokenizer.Config(
+        latent_dim=6,
+        codebook_size=32,
+        lstm_layers=1,
+        seanet=SEANetConfig(filters=4, strides=(2, 5)),
+        backbone=BackboneConfig(16, 24, blocks=2),
+        norm_groups=4,
+        window_length=40,
     ),
 }
 """Architecture name -> the config of a small codec of it. Those of `CODECS` that are not here must stream."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from kvant.codec import Codec
-from kvant.codecs import ablation, bigcodec, dac, encodec, encodec_music, frame, mimi, snac, vocos
+from kvant.codecs import ablation, bigcodec, dac, encodec, encodec_music, frame, mimi, snac, vocos, wavtokenizer
 
 CODECS: dict[str, tuple[type, Callable[[Any], Codec]]] = {
     "frame": (frame.Config, frame.build),
@@ -16,5 +16,6 @@ CODECS: dict[str, tuple[type, Callable[[Any], Codec]]] = {
     "mimi": (mimi.Config, mimi.build),
     "snac": (snac.Config, snac.build),
     "vocos": (vocos.Config, vocos.build),
+    "wavtokenizer": (wavtokenizer.Config, wavtokenizer.build),
 }
 """Architecture name -> (Config, build(config) -> Codec)."""

@@ -68,7 +68,7 @@ def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 PUBLISHED = Published(
-    architecture="vocos_mel",
+    architecture="vocos-mel",
     config=Config(),
     layouts=(
         Layout(

@@ -1,6 +1,6 @@
 """The releases Kvant knows, by the name they are imported under."""
 
-from kvant.codecs import bigcodec, dac, encodec, encodec_music, mimi, snac, vocos
+from kvant.codecs import bigcodec, dac, encodec, encodec_music, mimi, snac, vocos, wavtokenizer
 from kvant.codecs.published import Published
 
 PUBLISHED: dict[str, Published] = {
@@ -11,4 +11,5 @@ PUBLISHED: dict[str, Published] = {
     **mimi.PUBLISHED,
     **snac.PUBLISHED,
     **vocos.PUBLISHED,
+    **wavtokenizer.PUBLISHED,
 }
