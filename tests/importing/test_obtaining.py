@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 import kvant
 from kvant.errors import FetchError, ModelError, UsageError
 from kvant.importing.filling import import_checkpoint
-from kvant.importing.obtaining import obtain
+from kvant.importing.obtaining import companion_file, obtain
 from kvant.importing.published import PUBLISHED
 from kvant.model_file import read_model_file
 from kvant.torch_codec import SECONDS, TorchCodec
@@ -62,8 +62,8 @@ def test_it_is_fetched_and_imported_once(released: Path, own_cache: Path) -> Non
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"sha256": "00"}, "begins .*, not 00: not the file its authors released; get file:"),
-        ({"place": "http://127.0.0.1:1/w.pth"}, r"cannot be fetched \(.*; get http://127.0.0.1:1/w.pth by hand"),
+        ({"sha256": "00"}, "begins .*, not 00: not the file its authors released; get it by hand"),
+        ({"place": "http://127.0.0.1:1/w.pth"}, r"cannot be fetched \(.*; get it by hand"),
         ({"place": ""}, "published nowhere it could be fetched from; get .* of release 0.0.5 by hand"),
     ],
 )
@@ -85,6 +85,17 @@ def test_a_file_that_does_not_fit_makes_no_model(
     with pytest.raises(ModelError, match="weights do not fit"):
         obtain("dac-16khz")
     assert not (own_cache / "models").exists()
+
+
+@pytest.mark.parametrize("name", [name for name, each in PUBLISHED.items() if each.companion])
+def test_a_second_file_is_that_of_another_release(
+    name: str, released: Path, own_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert companion_file("dac-16khz") is None
+    owner = next(other for other, each in PUBLISHED.items() if each.source == PUBLISHED[name].companion.source)
+    here = PUBLISHED["dac-16khz"]
+    monkeypatch.setitem(PUBLISHED, owner, replace(PUBLISHED[owner], place=here.place, sha256=here.sha256))
+    assert companion_file(name) == own_cache / "downloads" / owner / FILES["dac-16khz"].name
 
 
 @pytest.mark.parametrize("name", NAMES)

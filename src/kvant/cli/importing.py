@@ -7,14 +7,21 @@ import typer
 
 from kvant.cli import options
 from kvant.cli.failures import printable
+from kvant.cli.progress import Progress
 from kvant.errors import UsageError
 from kvant.extras import import_extra
 
 
 def import_weights(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="Whose weights, such as encodec-24khz.")],
-    checkpoint: Annotated[str, typer.Argument(metavar="FILE", help="The file as published, or its safetensors.")],
-    output: Annotated[str, typer.Option("-o", "--output", metavar="MODEL", help="Folder of the model.")],
+    checkpoint: Annotated[
+        str | None,
+        typer.Argument(metavar="FILE", help="The file as published, or its safetensors; fetched if you give none."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", metavar="MODEL", help="Folder of the model; without, KIND is its name."),
+    ] = None,
     edges: Annotated[
         str | None,
         typer.Option("--edges", help="EnCodec: `mirror`, as published, or `silence`: causal from the first sample."),
@@ -27,20 +34,32 @@ def import_weights(
 ) -> None:
     """Make a model of published weights.
 
-    MODEL gets model.safetensors, weights in float32, with their licence on record; read it before you use them.
+    MODEL gets model.safetensors, weights in float32, with their licence on record; read it before you use them. Without
+    -o it is kept in $KVANT_CACHE (or ~/.cache/kvant), where kvant.load(KIND) finds it.
     Needs pip install 'kvant[train]'.
     """
-    importing = import_extra("kvant.importing.filling", "train")
-    from kvant.importing.published import PUBLISHED
+    obtaining = import_extra("kvant.importing.obtaining", "train")
+    from kvant.runtime.models import WEIGHTS, cached
 
-    if kind not in PUBLISHED:
-        raise UsageError(f"{kind}: no weights of that name are known; known: {', '.join(PUBLISHED)}")
-    model = Path(output) / "model.safetensors"
+    release = obtaining.release(kind)
+    if output is None and edges is not None:
+        raise UsageError(f"--edges makes another model than {kind}: name its folder with -o")
+    model = (cached(kind) if output is None else Path(output)) / WEIGHTS
     if model.exists() and not force:
         raise UsageError(f"{model}: exists already; use -f to replace it")
     changes = {} if edges is None else {"edges": edges}
+    file = None if checkpoint is None else Path(checkpoint)
     beside = None if companion is None else Path(companion)
-    record = importing.import_checkpoint(kind, PUBLISHED[kind], Path(checkpoint), model, changes, beside)
+    if file is None:
+        with Progress(1) as progress:
+
+            def report(done: int, total: int | None) -> None:
+                progress.begin(kind, total)
+                progress(done)
+
+            file = obtaining.published_file(kind, report)
+            beside = beside or obtaining.companion_file(kind, report)
+    record = obtaining.import_checkpoint(kind, release, file, model, changes, beside)
     print(printable(f"{model}: {model.stat().st_size} bytes"))
     print(f"licence of the code: {record['licence']['code']}")
     print(f"licence of the weights: {record['licence']['weights']}")

@@ -29,7 +29,16 @@ def published_file(name: str, report: Report = lambda done, total: None) -> Path
     try:
         return fetch(known.place, known.sha256, cache() / "downloads" / name, report)
     except FetchError as error:
-        raise FetchError(f"{error}; get {page(known.place)} by hand, {by_hand}") from error
+        there = page(known.place)
+        raise FetchError(f"{error}; get {'it' if there == known.place else there} by hand, {by_hand}") from error
+
+
+def companion_file(name: str, report: Report = lambda done, total: None) -> Path | None:
+    """The second file of a release that takes one: it is that of another release. FetchError: as `published_file`."""
+    companion = release(name).companion
+    if companion is None:
+        return None
+    return published_file(next(other for other, each in PUBLISHED.items() if each.source == companion.source), report)
 
 
 def obtain(name: str, report: Report = lambda done, total: None) -> Path:
@@ -39,5 +48,6 @@ def obtain(name: str, report: Report = lambda done, total: None) -> Path:
     """
     folder = cached(name)
     if not (folder / WEIGHTS).is_file():
-        import_checkpoint(name, release(name), published_file(name, report), folder / WEIGHTS, {})
+        file, companion = published_file(name, report), companion_file(name, report)
+        import_checkpoint(name, release(name), file, folder / WEIGHTS, {}, companion)
     return folder
