@@ -19,7 +19,8 @@ from kvant.errors import UsageError
 class Writer:
     """Writes `header` at once, a block whenever it is full, and END on `close`. Memory: one block.
 
-    `block_frames`: frames per block; 1 for a live stream, by default about one second. A block also ends where
+    `block_frames`: frames per block; 1 for a live stream, by default about a second, or two with a model, which knows
+    nothing when a block begins. A block also ends where
     `header.reset_interval` restarts the codec and where the number of codebooks changes. `model`, of which the header
     has the digest, codes what it makes shorter. `payload_bits` counts depths and layers written so far, in bits. As a
     context manager it closes itself, but after an exception writes nothing more: a stream without END is known to be
@@ -32,7 +33,7 @@ class Writer:
         _check_model(header, model)
         most = max_block_frames(header)
         if block_frames is None:
-            block_frames = min(max(1, round(header.frame_rate)), most)
+            block_frames = min(max(1, round(header.frame_rate * (1 if model is None else 2))), most)
         if not 1 <= block_frames <= most:
             raise UsageError(f"block_frames is {block_frames}, must be 1 to {most} with these codebooks")
         self.header = header

@@ -7,10 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kvant.bitstream import ABSENT as ABSENT  # of a slot that was cut off; `encode` never gives it
 from kvant.protocols import LevelledQuantizer, Quantizer
-
-ABSENT = -1
-"""The code of a slot that was cut off: within a composite it decodes to nothing. `encode` never gives it."""
 
 
 @dataclass(frozen=True)

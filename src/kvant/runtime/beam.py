@@ -1,7 +1,8 @@
-"""Beam search through the residual codebooks of a model, behind its encoder graph."""
+"""Search through the residual codebooks of a model, behind its encoder graph: how far ahead, and how deep."""
 
 import numpy as np
 
+from kvant.bitstream import ABSENT
 from kvant.errors import ModelError
 from kvant.runtime.graph import Graph, State
 
@@ -13,11 +14,12 @@ class BeamEncoder:
     """The encoder graph up to its latents, then the search: steps as the graph does, to better codes.
 
     codebooks: [V_k, D] of the levels to search, in the order of the stream. beam: sums of vectors kept from each level
-    to the next, at least 1.
+    to the next, at least 1. limit: of the squared error that a frame may have; it gets the fewest levels that come
+    below, or all, and ABSENT codes behind them. None: all levels.
     """
 
-    def __init__(self, graph: Graph, codebooks: list[np.ndarray], beam: int) -> None:
-        self._graph, self._beam = graph, beam
+    def __init__(self, graph: Graph, codebooks: list[np.ndarray], beam: int, limit: float | None = None) -> None:
+        self._graph, self._beam, self._limit = graph, beam, limit
         self._codebooks = [vectors.astype(np.float32) for vectors in codebooks]
         self._half_energies = [np.square(vectors).sum(axis=1) / 2 for vectors in self._codebooks]
 
@@ -35,30 +37,39 @@ class BeamEncoder:
         return codes.reshape(batch, frames, -1).transpose(0, 2, 1), state
 
     def search(self, latents: np.ndarray) -> np.ndarray:
-        """Codes int64 [n, K] of latents [n, D], as `kvant.quantizers.beam.beam_search` defines them."""
+        """Codes int64 [n, K] of latents [n, D], as `kvant.quantizers.beam.beam_search` defines them.
+
+        With a limit, those of a frame of depth k are what a search of k levels finds.
+        """
         rows = max(1, MAX_SCORES // (self._beam * max(map(len, self._codebooks))))
         parts = [self._search(latents[start : start + rows]) for start in range(0, len(latents), rows)]
         return np.concatenate([np.zeros((0, len(self._codebooks)), np.int64), *parts])
 
     def _search(self, latents: np.ndarray) -> np.ndarray:
         """With r = z - v_1 - ... - v_{k-1}, |r - v|^2/2 = |r|^2/2 + |v|^2/2 - r.v; less what all have in common."""
-        frames = np.arange(len(latents))[:, None]
-        residuals = latents[:, None]  # [n, sums, D]
+        found = np.full((len(latents), len(self._codebooks)), ABSENT, np.int64)
+        places = np.arange(len(latents))  # of the frames that go on
+        residuals = latents[:, None]  # [n, sums, D], the nearest first
         costs = np.zeros((len(latents), 1), np.float32)
         codes = np.zeros((len(latents), 1, 0), np.int64)
         for level, (vectors, half_energies) in enumerate(zip(self._codebooks, self._half_energies), start=1):
+            if self._limit is not None:
+                deeper = np.square(residuals[:, 0]).sum(axis=1) >= self._limit
+                places, residuals, costs, codes = (each[deeper] for each in (places, residuals, costs, codes))
             scores = residuals.reshape(-1, latents.shape[1]) @ vectors.T
             np.subtract(half_energies, scores, out=scores)
-            scores = scores.reshape(len(latents), -1, len(vectors))
+            scores = scores.reshape(len(places), costs.shape[1], len(vectors))
             scores += costs[..., None]
-            candidates = scores.reshape(len(latents), -1)
+            candidates = scores.reshape(len(places), costs.shape[1] * len(vectors))
             kept = 1 if level == len(self._codebooks) else min(self._beam, candidates.shape[1])
             costs, chosen = take_least(candidates, kept)
             costs -= costs[:, :1].copy()
             parents, level_codes = np.divmod(chosen, len(vectors))
+            frames = np.arange(len(places))[:, None]
             residuals = residuals[frames, parents] - vectors[level_codes]
             codes = np.concatenate([codes[frames, parents], level_codes[..., None]], axis=-1)
-        return codes[:, 0]
+            found[places, :level] = codes[:, 0]
+        return found
 
 
 def take_least(candidates: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -81,5 +92,7 @@ def residual_codebooks(tensors: dict[str, np.ndarray], sizes: tuple[int, ...]) -
     books = [tensors.get(f"quantizer.codebooks.{level}.weight") for level in range(len(sizes))]
     found = [book for book in books if book is not None and book.ndim == 2]
     if tuple(map(len, found)) != sizes or len({book.shape[1] for book in found}) != 1:
-        raise ModelError(f"the model keeps no residual codebooks of {sizes} vectors to search; leave beam at 1")
+        raise ModelError(
+            f"the model keeps no residual codebooks of {sizes} vectors to search; leave beam at 1, and depths equal"
+        )
     return found

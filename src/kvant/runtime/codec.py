@@ -7,20 +7,23 @@ from typing import NamedTuple
 import numpy as np
 
 from kvant.audio import check_sample_rate, validate
+from kvant.bitstream import ABSENT, EntropyModel
 from kvant.bitstream.packing import code_width
 from kvant.errors import ModelError, UsageError
 from kvant.model_file import ModelFile, decoder_digest, digest, read_model_file
 from kvant.runtime.beam import BeamEncoder, residual_codebooks
+from kvant.runtime.entropy import read_entropy_model
 from kvant.runtime.graph import Graph
 from kvant.runtime.models import DEFAULT, WEIGHTS, find
 from kvant.runtime.streams import DecoderStream, Encoder, EncoderStream
+from kvant.runtime.variable import check_limit, limit_for
 
 MAX_BEAM = 256
 """Far more than pays: 16 is hardly better than 8, and time and memory grow with it."""
 
 
 class Codes(NamedTuple):
-    """codes: int64 [C, K, T], coarse first, a row per channel; sample_rate, num_samples: of the wav they came from."""
+    """codes: int64 [C, K, T], coarse first, ABSENT (-1) where a frame has fewer levels; the wav's rate and length."""
 
     codes: np.ndarray
     sample_rate: int
@@ -103,37 +106,71 @@ class Codec:
         """codes [B, k, T], state -> wav [B, T, hop], state; `pre_skip` samples late."""
         return Graph(self._folder / "decoder.onnx", self._threads)
 
-    def encoder_for(self, num_codebooks: int, beam: int) -> Encoder:
+    @cached_property
+    def entropy_model(self) -> EntropyModel | None:
+        """What codes streams of this model, None if its folder holds none."""
+        return read_entropy_model(self._folder, self.codebook_sizes)
+
+    @cached_property
+    def takes_absent(self) -> bool:
+        """Whether the decoder graph decodes absent codes to nothing: then frames may have their own depth."""
+        levels = min(2, self.num_codebooks)
+        codes = np.array([[0], [ABSENT]])[None, -levels:]
+        other = codes[:, :1] if levels > 1 else np.array([[[self.codebook_sizes[0] - 1]]])
+        wav, expected = (self.decoder.step(each, self.decoder.initial_state(1))[0] for each in (codes, other))
+        return np.array_equal(wav, expected) == (levels > 1)
+
+    def limit(self, bitrate: float) -> float:
+        """Squared error of frames that makes `bitrate` bit/s per channel on average; see `limit_for`."""
+        return limit_for(self.metadata, bitrate)
+
+    def encoder_for(self, num_codebooks: int, beam: int, limit: float | None = None) -> Encoder:
         """wav [B, T, hop], state -> codes [B, k, T], state; a beam chooses `num_codebooks` levels, greedy gives all."""
-        if beam == 1:
+        if beam == 1 and limit is None:
             return self.encoder
         codebooks = residual_codebooks(self._quantizer, self.codebook_sizes)
-        return BeamEncoder(self.encoder, codebooks[:num_codebooks], beam)
+        return BeamEncoder(self.encoder, codebooks[:num_codebooks], beam, limit)
 
     def encoder_stream(
-        self, sample_rate: int | None = None, channels: int = 1, num_codebooks: int | None = None, beam: int = 1
+        self,
+        sample_rate: int | None = None,
+        channels: int = 1,
+        num_codebooks: int | None = None,
+        beam: int = 1,
+        limit: float | None = None,
     ) -> EncoderStream:
         """A stream that takes wav at `sample_rate` (default the codec's) as it comes and gives codes.
 
-        beam: as for `encode`. It looks down the levels, not at later frames: latency stays.
+        beam, limit: as for `encode`. They look down the levels, not at later frames: latency stays.
         """
         rate = check_sample_rate(sample_rate or self.sample_rate)
         levels = self.check_levels(num_codebooks)
-        return EncoderStream(self, rate, channels, levels, self.encoder_for(levels, self.check_beam(beam)))
+        check_limit(limit)
+        return EncoderStream(self, rate, channels, levels, self.encoder_for(levels, self.check_beam(beam), limit))
 
     def decoder_stream(self, sample_rate: int | None = None, channels: int = 1) -> DecoderStream:
         """A stream that takes codes as they come and gives wav at `sample_rate` (default the codec's)."""
         return DecoderStream(self, check_sample_rate(sample_rate or self.sample_rate), channels)
 
-    def encode(self, wav: np.ndarray, sample_rate: int, num_codebooks: int | None = None, beam: int = 1) -> Codes:
+    def encode(
+        self,
+        wav: np.ndarray,
+        sample_rate: int,
+        num_codebooks: int | None = None,
+        beam: int = 1,
+        limit: float | None = None,
+    ) -> Codes:
         """Codes of wav [C, N] or [N] at `sample_rate` Hz; each channel is coded alone. Beyond [-1, 1] it is clipped.
 
         beam: 1 is greedy, each level nearest to what the last left. A wider beam chooses the levels together: slower to
         encode, closer to the recording at the same bitrate, the same to decode. It chooses for `num_codebooks` levels.
         Fewer of them decode as ever, but searching for fewer would have found closer ones.
+
+        limit: of the squared error of a frame's latents. Each frame gets the fewest levels that come below it, at most
+        `num_codebooks`, and ABSENT codes behind them: bits go where they are needed. `self.limit` knows one for a rate.
         """
         wav = validate(wav, sample_rate)
-        stream = self.encoder_stream(sample_rate, len(wav), num_codebooks, beam)
+        stream = self.encoder_stream(sample_rate, len(wav), num_codebooks, beam, limit)
         codes = np.concatenate([stream.push(wav), stream.flush()], axis=-1)
         return Codes(codes, sample_rate, wav.shape[1])
 

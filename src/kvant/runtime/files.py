@@ -7,12 +7,14 @@ from typing import BinaryIO, NamedTuple, Protocol
 import numpy as np
 
 from kvant.audio import AudioSource, output_length
-from kvant.bitstream import Header, Layout, Reader, Writer
+from kvant.bitstream import Header, Layout, Packing, Reader, Writer
 from kvant.bitstream.block import Damage
 from kvant.bitstream.errors import InvalidHeader
+from kvant.bitstream.header_values import NO_TABLES
 from kvant.errors import ModelError, UsageError
 from kvant.runtime.codec import Codec, load
 from kvant.runtime.models import available
+from kvant.runtime.packing import Packed, packed
 
 BLOCK_SECONDS = 2
 LONGEST_GAP_SECONDS = 60
@@ -36,7 +38,10 @@ class DecodeReport(NamedTuple):
     complete: bool
 
 
-def header_for(codec: Codec, sample_rate: int, channels: int, num_samples: int | None) -> Header:
+RAW = Packed(Packing.RAW, None)
+
+
+def header_for(codec: Codec, sample_rate: int, channels: int, num_samples: int | None, how: Packed = RAW) -> Header:
     """The header of a stream: a stereo file is two streams of a mono model, and says so."""
     if channels * codec.num_codebooks > 64:
         most = 64 // codec.num_codebooks
@@ -54,6 +59,8 @@ def header_for(codec: Codec, sample_rate: int, channels: int, num_samples: int |
         pre_skip=codec.pre_skip,
         codebook_sizes=tuple(np.repeat(codec.codebook_sizes, channels).tolist()),
         strides=tuple(np.repeat(codec.slot_strides, channels).tolist()),
+        packing=how.packing,
+        table_digest=NO_TABLES if how.model is None else how.model.digest,
     )
 
 
@@ -85,16 +92,19 @@ def encode_file(
     live: bool = False,
     progress: Progress | None = None,
     beam: int = 1,
+    limit: float | None = None,
+    packing: Packing | None = None,
 ) -> None:
     """Encode `source` into `sink` as it is read. `live`: every frame is a block of its own, sent at once.
 
-    beam: as for `Codec.encode`.
+    beam, limit: as for `Codec.encode`. packing: as for `packed`.
     """
-    header = header_for(codec, source.sample_rate, source.channels, source.num_samples)
-    stream = codec.encoder_stream(source.sample_rate, source.channels, num_codebooks, beam)
+    how = packed(codec, limit is not None, packing, live)
+    header = header_for(codec, source.sample_rate, source.channels, source.num_samples, how)
+    stream = codec.encoder_stream(source.sample_rate, source.channels, num_codebooks, beam, limit)
     done = 0
     with_size = max(1, BLOCK_SECONDS * source.sample_rate)
-    writer = Writer(sink, header, block_frames=1 if live else None)
+    writer = Writer(sink, header, 1 if live else None, how.model)
     for block in source.blocks(with_size):
         writer.write(slots(stream.push(block)))
         done += block.shape[1]
@@ -112,6 +122,8 @@ def decode_file(
 ) -> DecodeReport:
     """Decode a stream into `make_sink(sample_rate, channels)`: everything that is whole, silence for lost frames."""
     header = reader.header
+    if header.table_digest != NO_TABLES:
+        reader.use(codec.entropy_model)
     stream = codec.decoder_stream(header.source_rate, header.channels)
     # The last frames reach past the end of the original, which an END yet to come may be the first to tell.
     held = output_length(codec.hop_length + codec.pre_skip, codec.sample_rate, header.source_rate) + 1

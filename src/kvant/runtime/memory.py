@@ -6,11 +6,12 @@ from functools import lru_cache
 import numpy as np
 
 from kvant.audio import validate
-from kvant.bitstream import Reader, Writer
+from kvant.bitstream import Packing, Reader, Writer
 from kvant.errors import UsageError
 from kvant.runtime.codec import Codec, load
 from kvant.runtime.files import codec_for, decode_file, header_for, slots
 from kvant.runtime.models import DEFAULT
+from kvant.runtime.packing import packed
 
 
 @lru_cache(maxsize=4)
@@ -25,19 +26,26 @@ def compress(
     num_codebooks: int | None = None,
     model: str = DEFAULT,
     beam: int = 1,
+    variable: bool = False,
+    packing: Packing | None = None,
 ) -> bytes:
     """`.kvt` bytes of wav [C, N] or [N], at `bitrate` bit/s per channel or with `num_codebooks` levels (all).
 
-    beam: as for `Codec.encode`.
+    beam: as for `Codec.encode`. variable: each frame gets the levels it needs, so that `bitrate` is the average over
+    ordinary speech. packing: as for `kvant.runtime.packing.packed`, coded where the model knows how.
     """
     if bitrate is not None and num_codebooks is not None:
         raise UsageError("give bitrate or num_codebooks, not both")
+    if variable and bitrate is None:
+        raise UsageError("a variable bitrate needs the average: give bitrate")
     codec = _loaded(str(model))
-    levels = num_codebooks if bitrate is None else codec.levels(bitrate)
+    limit = codec.limit(bitrate) if variable and bitrate is not None else None
+    levels = num_codebooks if bitrate is None or variable else codec.levels(bitrate)
     wav = validate(wav, sample_rate)
+    how = packed(codec, variable, packing)
     sink = io.BytesIO()
-    writer = Writer(sink, header_for(codec, sample_rate, len(wav), wav.shape[1]))
-    writer.write(slots(codec.encode(wav, sample_rate, levels, beam).codes))
+    writer = Writer(sink, header_for(codec, sample_rate, len(wav), wav.shape[1], how), None, how.model)
+    writer.write(slots(codec.encode(wav, sample_rate, levels, beam, limit).codes))
     writer.close(num_samples=wav.shape[1])
     return sink.getvalue()
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from kvant.audio import Resampler, clip
-from kvant.errors import UsageError
+from kvant.bitstream import ABSENT
+from kvant.errors import ModelError, UsageError
 from kvant.runtime.graph import State
 
 if TYPE_CHECKING:
@@ -83,8 +84,13 @@ class DecoderStream:
         self._to_skip = codec.pre_skip
 
     def push(self, codes: np.ndarray) -> np.ndarray:
-        """wav float32 [C, n] at the stream's rate. UsageError: codes not [C, k, t], or not in their codebooks."""
-        check_codes(codes, self._channels, self._codec.codebook_sizes)
+        """wav float32 [C, n] at the stream's rate. UsageError: codes not [C, k, t], or not in their codebooks.
+
+        Codes may be ABSENT behind those that a frame has. ModelError: not with this model.
+        """
+        check_codes(codes, self._channels, self._codec.codebook_sizes, lowest=ABSENT)
+        if (codes == ABSENT).any() and not self._codec.takes_absent:
+            raise ModelError(f"{self._codec.name} decodes no frames of fewer codes than others; export it again")
         wavs = [np.zeros((self._channels, 0), np.float32)]
         for start in range(0, codes.shape[-1], MAX_FRAMES):
             part = codes[..., start : start + MAX_FRAMES].astype(np.int64)
@@ -114,13 +120,18 @@ class DecoderStream:
         return self._resampler.push(wav[:, skipped:])
 
 
-def check_codes(codes: np.ndarray, channels: int, sizes: tuple[int, ...]) -> None:
-    """UsageError: not integers [C, k, t] of a prefix of the levels, or not in their codebooks of `sizes`."""
+def check_codes(codes: np.ndarray, channels: int, sizes: tuple[int, ...], lowest: int = 0) -> None:
+    """UsageError: not integers [C, k, t] of a prefix of the levels, or not from `lowest` to their codebooks' `sizes`.
+
+    lowest: ABSENT where levels that a frame does not have may follow those that it has.
+    """
     if codes.ndim != 3 or len(codes) != channels or not 1 <= codes.shape[1] <= len(sizes):
         raise UsageError(f"codes of shape {list(codes.shape)}; expected integers [{channels}, 1..{len(sizes)}, T]")
     if codes.dtype.kind not in "iu":
         raise UsageError(f"codes of type {codes.dtype}; expected integers")
     limits = np.array(sizes[: codes.shape[1]])[:, None]
-    if codes.size and (codes.min() < 0 or (codes >= limits).any()):
+    if codes.size and (codes.min() < lowest or (codes >= limits).any()):
         entries = ", ".join(map(str, sorted(set(sizes))))
         raise UsageError(f"codes from {codes.min()} to {codes.max()}; codebooks have {entries} entries")
+    if ((codes[:, 1:] != ABSENT) & (codes[:, :-1] == ABSENT)).any():
+        raise UsageError("a frame has a code behind an absent one; only trailing levels can be absent")
