@@ -13,9 +13,11 @@ from kvant.errors import ModelError, UsageError
 from kvant.model_file import ModelFile, decoder_digest, digest, read_model_file
 from kvant.runtime.beam import BeamEncoder, residual_codebooks
 from kvant.runtime.entropy import read_entropy_model
+from kvant.runtime.feeds import Half
 from kvant.runtime.graph import Graph
 from kvant.runtime.models import DEFAULT, WEIGHTS, find
-from kvant.runtime.streams import DecoderStream, Encoder, EncoderStream
+from kvant.runtime.reach import reach_of
+from kvant.runtime.streams import DecoderStream, EncoderStream
 from kvant.runtime.variable import check_limit, limit_for
 
 MAX_BEAM = 256
@@ -46,6 +48,7 @@ class Codec:
             self.hop_length = int(signal["hop_length"])
             self.pre_skip = int(signal["pre_skip"])
             self.codebook_sizes = tuple(map(int, signal["codebook_sizes"]))
+            self.reach = reach_of(signal)
             self.slot_strides = tuple(map(int, signal.get("slot_strides", [1] * len(self.codebook_sizes))))
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{model.path}: its metadata lack or garble {error}; save the model again") from error
@@ -66,8 +69,8 @@ class Codec:
 
     @property
     def latency(self) -> float:
-        """Algorithmic latency: a hop to fill, and the delay of the decoder behind it."""
-        return self.hop_length + self.pre_skip
+        """Algorithmic latency of streams: hops to fill, a single one unless the codec looks ahead, and the delay."""
+        return self.reach.frames * self.hop_length + self.pre_skip
 
     def bitrate(self, num_codebooks: int | None = None) -> float:
         """bit/s of one channel with the first `num_codebooks` levels (default all), without framing."""
@@ -124,7 +127,7 @@ class Codec:
         """Squared error of frames that makes `bitrate` bit/s per channel on average; see `limit_for`."""
         return limit_for(self.metadata, bitrate)
 
-    def encoder_for(self, num_codebooks: int, beam: int, limit: float | None = None) -> Encoder:
+    def encoder_for(self, num_codebooks: int, beam: int, limit: float | None = None) -> Half:
         """wav [B, T, hop], state -> codes [B, k, T], state; a beam chooses `num_codebooks` levels, greedy gives all."""
         if beam == 1 and limit is None:
             return self.encoder

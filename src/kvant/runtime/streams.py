@@ -1,26 +1,16 @@
 """Wav to codes and codes to wav as they come: resampling, filling of hops, state and delay in one place each."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kvant.audio import Resampler, clip
 from kvant.bitstream import ABSENT
 from kvant.errors import ModelError, UsageError
-from kvant.runtime.graph import State
+from kvant.runtime.feeds import MAX_FRAMES, Half
 
 if TYPE_CHECKING:
     from kvant.runtime.codec import Codec
-
-MAX_FRAMES = 256
-"""Frames per run of a graph: what bounds memory, whatever is pushed at once."""
-
-
-class Encoder(Protocol):
-    """wav [B, T, hop] -> codes [B, k, T], step by step."""
-
-    def initial_state(self, batch: int) -> State: ...
-    def step(self, block: np.ndarray, state: State) -> tuple[np.ndarray, State]: ...
 
 
 class EncoderStream:
@@ -29,44 +19,40 @@ class EncoderStream:
     N samples in all (at the codec's rate) make ceil((N + pre_skip) / hop_length) frames; none make none.
     """
 
-    def __init__(self, codec: "Codec", sample_rate: int, channels: int, num_codebooks: int, encoder: Encoder) -> None:
+    def __init__(self, codec: "Codec", sample_rate: int, channels: int, num_codebooks: int, encoder: Half) -> None:
         self._codec = codec
-        self._encoder = encoder
         self._channels = channels
         self._num_codebooks = num_codebooks
         self._resampler = Resampler(sample_rate, codec.sample_rate, channels)
         self._waiting = np.zeros((channels, 0), np.float32)
-        self._state = encoder.initial_state(channels)
+        self._feed = codec.reach.encoder_feed(encoder, channels)
         self._started = False
 
     def push(self, wav: np.ndarray) -> np.ndarray:
         """Codes int64 [C, K, t] of the frames that `wav` float [C, n] completes; t may be 0."""
         self._started |= wav.shape[-1] > 0
-        return self._encode(self._resampler.push(wav))
+        return self._encode(self._resampler.push(wav), self._codec.hop_length)
 
     def flush(self) -> np.ndarray:
         """The remaining codes; the stream is then as new."""
         if not self._started:
-            return self._encode(self._waiting[:, :0])
+            return self._joined([])
         tail = self._resampler.flush()
         filled = self._waiting.shape[1] + tail.shape[1] + self._codec.pre_skip
-        silence = self._codec.pre_skip + -filled % self._codec.hop_length
-        codes = self._encode(np.pad(tail, ((0, 0), (0, silence))))
-        self._state = self._encoder.initial_state(self._channels)
+        silence = self._codec.pre_skip + -filled % self._codec.reach.grain
+        codes = self._encode(np.pad(tail, ((0, 0), (0, silence))), self._codec.reach.grain)
         self._started = False
-        return codes
+        return np.concatenate([codes, self._joined(self._feed.flush())], axis=-1)
 
-    def _encode(self, wav: np.ndarray) -> np.ndarray:
-        hop = self._codec.hop_length
+    def _encode(self, wav: np.ndarray, multiple: int) -> np.ndarray:
         wav = np.concatenate([self._waiting, clip(wav)], axis=1)
-        whole = wav.shape[1] // hop * hop
+        whole = wav.shape[1] // multiple * multiple
         self._waiting = wav[:, whole:]
-        hops = wav[:, :whole].reshape(self._channels, -1, hop)
-        codes = [np.zeros((self._channels, self._num_codebooks, 0), np.int64)]
-        for start in range(0, hops.shape[1], MAX_FRAMES):
-            block, self._state = self._encoder.step(hops[:, start : start + MAX_FRAMES], self._state)
-            codes.append(block[:, : self._num_codebooks])
-        return np.concatenate(codes, axis=-1)
+        return self._joined(self._feed.push(wav[:, :whole].reshape(self._channels, -1, self._codec.reach.grain)))
+
+    def _joined(self, blocks: list[np.ndarray]) -> np.ndarray:
+        nothing = np.zeros((self._channels, self._num_codebooks, 0), np.int64)
+        return np.concatenate([nothing, *(block[:, : self._num_codebooks] for block in blocks)], axis=-1)
 
 
 class DecoderStream:
@@ -80,7 +66,8 @@ class DecoderStream:
         self._codec = codec
         self._channels = channels
         self._resampler = Resampler(codec.sample_rate, sample_rate, channels)
-        self._state = codec.decoder.initial_state(channels)
+        self._feed = codec.reach.decoder_feed(codec.decoder, channels)
+        self._lost = np.zeros(0, bool)
         self._to_skip = codec.pre_skip
 
     def push(self, codes: np.ndarray) -> np.ndarray:
@@ -91,33 +78,37 @@ class DecoderStream:
         check_codes(codes, self._channels, self._codec.codebook_sizes, lowest=ABSENT)
         if (codes == ABSENT).any() and not self._codec.takes_absent:
             raise ModelError(f"{self._codec.name} decodes no frames of fewer codes than others; export it again")
-        wavs = [np.zeros((self._channels, 0), np.float32)]
-        for start in range(0, codes.shape[-1], MAX_FRAMES):
-            part = codes[..., start : start + MAX_FRAMES].astype(np.int64)
-            hops, self._state = self._codec.decoder.step(part, self._state)
-            wavs.append(self._emit(hops.reshape(self._channels, -1)))
-        return np.concatenate(wavs, axis=1)
+        return self._push(codes, lost=False)
 
     def skip(self, num_frames: int) -> np.ndarray:
         """Silence in place of lost frames. Decoding goes on behind them with the state's clock right, so that it is
         what it would have been once the decoder's receptive field holds no lost frame any more."""
-        silence = []
+        silence = [np.zeros((self._channels, 0), np.float32)]
         for start in range(0, num_frames, MAX_FRAMES):
             guess = np.zeros((self._channels, 1, min(MAX_FRAMES, num_frames - start)), np.int64)
-            hops, self._state = self._codec.decoder.step(guess, self._state)
-            silence.append(self._emit(np.zeros_like(hops).reshape(self._channels, -1)))
+            silence.append(self._push(guess, lost=True))
         return np.concatenate(silence, axis=1)
 
     def flush(self) -> np.ndarray:
         """The remaining wav; the stream is then as new."""
-        self._state = self._codec.decoder.initial_state(self._channels)
+        wav = self._emit(self._feed.flush())
         self._to_skip = self._codec.pre_skip
-        return self._resampler.flush()
+        return np.concatenate([wav, self._resampler.flush()], axis=1)
 
-    def _emit(self, wav: np.ndarray) -> np.ndarray:
-        skipped = min(self._to_skip, wav.shape[1])
-        self._to_skip -= skipped
-        return self._resampler.push(wav[:, skipped:])
+    def _push(self, codes: np.ndarray, lost: bool) -> np.ndarray:
+        self._lost = np.concatenate([self._lost, np.full(codes.shape[-1], lost)])
+        return self._emit(self._feed.push(codes.astype(np.int64)))
+
+    def _emit(self, blocks: list[np.ndarray]) -> np.ndarray:
+        """Hops [C, t, hop], silent where their frames were lost, as wav."""
+        wavs = [np.zeros((self._channels, 0), np.float32)]
+        for hops in blocks:
+            lost, self._lost = np.split(self._lost, [hops.shape[1]])
+            wav = np.where(lost[:, None], np.float32(0), hops).reshape(self._channels, -1)
+            skipped = min(self._to_skip, wav.shape[1])
+            self._to_skip -= skipped
+            wavs.append(self._resampler.push(wav[:, skipped:]))
+        return np.concatenate(wavs, axis=1)
 
 
 def check_codes(codes: np.ndarray, channels: int, sizes: tuple[int, ...], lowest: int = 0) -> None:
