@@ -4,7 +4,19 @@ from collections.abc import Callable
 from typing import Any
 
 from kvant.codec import Codec
-from kvant.codecs import ablation, bigcodec, dac, encodec, encodec_music, frame, mimi, snac, vocos, wavtokenizer
+from kvant.codecs import (
+    ablation,
+    bigcodec,
+    dac,
+    encodec,
+    encodec_music,
+    frame,
+    mimi,
+    snac,
+    speechtokenizer,
+    vocos,
+    wavtokenizer,
+)
 
 CODECS: dict[str, tuple[type, Callable[[Any], Codec]]] = {
     "frame": (frame.Config, frame.build),
@@ -15,6 +27,7 @@ CODECS: dict[str, tuple[type, Callable[[Any], Codec]]] = {
     "encodec-music": (encodec_music.Config, encodec_music.build),
     "mimi": (mimi.Config, mimi.build),
     "snac": (snac.Config, snac.build),
+    "speechtokenizer": (speechtokenizer.Config, speechtokenizer.build),
     "vocos": (vocos.Config, vocos.build),
     "wavtokenizer": (wavtokenizer.Config, wavtokenizer.build),
 }

@@ -19,15 +19,15 @@ from kvant.streaming import Causal, Chain, LookAhead, LookAheadChain
 
 
 def layers_around(
-    config: SEANetConfig, latent_dim: int, skip: Skip, convolutions: Convolutions
+    config: SEANetConfig, latent_dim: int, skip: Skip, convolutions: Convolutions, widening: int = 1
 ) -> tuple[list[nn.Module], list[nn.Module]]:
-    """All layers, those before the recurrence and those behind it."""
+    """All layers, those before the recurrence and those behind it; widening: see `CentredSEANetEncoder`."""
     widths = [config.filters * 2**depth for depth in range(len(config.strides) + 1)]
     before: list[nn.Module] = [convolutions.along(config.channels, config.filters, config.kernel_size)]
     for stride, (width, wider) in zip(config.strides, pairwise(widths), strict=True):
         before += residual_units(config, width, skip, convolutions)
         before += [elu(), convolutions.along(width, wider, 2 * stride, stride=stride)]
-    return before, [elu(), convolutions.along(config.widest, latent_dim, config.last_kernel_size)]
+    return before, [elu(), convolutions.along(widening * config.widest, latent_dim, config.last_kernel_size)]
 
 
 class SEANetEncoder(Chain):
@@ -61,7 +61,7 @@ class CentredSEANetEncoder(Recurrent):
     """As `SEANetEncoder`, but each convolution hears as much of what comes as of what was.
 
     A wav [B, C, N] of any length gives ceil(N / hop) latents: the convolutions complete its last hop, each its own
-    input. recurrence: may look ahead too, or be an empty `LookAheadChain`.
+    input. recurrence: may look ahead too, or be an empty `LookAheadChain`. widening: times as many channels it gives.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class CentredSEANetEncoder(Recurrent):
         recurrence: Causal | LookAhead,
         skip: Skip = pointwise_skip,
         convolutions: Convolutions = CENTRED_MIRRORED,
+        widening: int = 1,
     ) -> None:
-        before, after = layers_around(config, latent_dim, skip, convolutions)
+        before, after = layers_around(config, latent_dim, skip, convolutions, widening)
         super().__init__(CentredLayers(*before), recurrence, LookAheadChain(*after))

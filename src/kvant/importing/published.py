@@ -1,6 +1,6 @@
 """The releases Kvant knows, by the name they are imported under."""
 
-from kvant.codecs import bigcodec, dac, encodec, encodec_music, mimi, snac, vocos, wavtokenizer
+from kvant.codecs import bigcodec, dac, encodec, encodec_music, mimi, snac, speechtokenizer, vocos, wavtokenizer
 from kvant.codecs.published import Published
 
 PUBLISHED: dict[str, Published] = {
@@ -10,6 +10,7 @@ PUBLISHED: dict[str, Published] = {
     **encodec_music.PUBLISHED,
     **mimi.PUBLISHED,
     **snac.PUBLISHED,
+    **speechtokenizer.PUBLISHED,
     **vocos.PUBLISHED,
     **wavtokenizer.PUBLISHED,
 }

@@ -1,6 +1,7 @@
-"""Losses, one idea a file: (estimate, reference) -> scalar, those that need judgements, and how to balance them."""
+"""Losses, one idea a file: (estimate, reference) -> scalar, those of judgements and of features, and how to balance."""
 
 from kvant.losses.balancer import GradientBalancer
+from kvant.losses.distillation import SemanticDistillationLoss
 from kvant.losses.disturbance import DisturbanceLoss
 from kvant.losses.feature_matching import FeatureMatchingLoss
 from kvant.losses.hinge import HingeLoss
@@ -45,5 +46,6 @@ __all__ = [
     "MelLoss",
     "MultiResolutionSTFTLoss",
     "SISDRLoss",
+    "SemanticDistillationLoss",
     "WaveformLoss",
 ]
