@@ -9,6 +9,7 @@ from torch import nn
 from kvant.layers.centred_conv import CentredConv1d, CentredMirroredConv1d, centred_transposed_conv
 from kvant.layers.conv import CausalConv1d
 from kvant.layers.mirrored_conv import MirroredConv1d
+from kvant.layers.normed_conv import NormedTransposedConv1d, normed_conv, normed_matrix
 from kvant.layers.parallel import LookAheadParallel, Parallel
 from kvant.layers.transposed_conv import CausalTransposedConv1d
 from kvant.streaming import Causal, Chain, LookAhead, LookAheadChain, Pointwise
@@ -49,6 +50,7 @@ CAUSAL = Convolutions(CausalConv1d, CausalTransposedConv1d)
 CAUSAL_MIRRORED = Convolutions(MirroredConv1d, CausalTransposedConv1d)
 CENTRED = Convolutions(CentredConv1d, centred_transposed_conv)
 CENTRED_MIRRORED = Convolutions(CentredMirroredConv1d, centred_transposed_conv)
+CENTRED_NORMED = Convolutions(normed_conv, NormedTransposedConv1d, normed_matrix)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ def pointwise_skip(channels: int) -> Causal:
 def identity_skip(channels: int) -> Causal:
     """The input itself (SoundStream, Mimi)."""
     return Pointwise(nn.Identity())
+
+
+def normed_skip(channels: int) -> LookAhead:
+    """A matrix over channels, normalized (EnCodec, 48 kHz)."""
+    return normed_matrix(channels, channels)
 
 
 def elu() -> Causal:

@@ -1,0 +1,146 @@
+"""Laws of codecs of segments: lengths, batches and depths as ever; scales are loudness, fades join what overlaps."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from kvant.codecs import encodec_stereo
+from kvant.codecs.segmented import Segment, SegmentedCodec
+from kvant.errors import UsageError
+from kvant.layers.seanet import SEANetConfig
+from kvant.protocols import Quantized
+from kvant.quantizers import ResidualQuantizer
+from kvant.streaming import LookAheadChain
+from tests.near_ties import count_near_ties
+from tests.speech import speech
+from tests.wide_awake import scatter, wake
+
+CONFIG = encodec_stereo.Config(
+    latent_dim=6,
+    num_codebooks=4,
+    codebook_size=32,
+    lstm_layers=1,
+    seanet=SEANetConfig(filters=4, strides=(2, 5), channels=2),
+    segment_length=200,
+    segment_stride=180,
+)
+HOP = 10
+
+
+def stereo(length: int, batch: int = 2) -> Tensor:
+    one, other = (speech(0.1, batch, seed)[..., 400 : 400 + length] for seed in (5, 6))
+    return torch.cat([one, other], dim=1)
+
+
+@pytest.fixture(scope="module")
+def codec() -> SegmentedCodec:
+    torch.manual_seed(0)
+    codec = encodec_stereo.build(CONFIG)
+    wake(codec)
+    assert isinstance(codec.quantizer, ResidualQuantizer)
+    remedies, codec.quantizer.remedies = codec.quantizer.remedies, (scatter,)
+    codec.train()(stereo(200, batch=8))
+    codec.quantizer.remedies = remedies
+    return codec.eval()
+
+
+class Rounded(nn.Module):
+    """Stands in for a quantizer: each latent is a code of its own."""
+
+    codebook_sizes: tuple[int, ...] = (1 << 20,)
+
+    def forward(self, latents: Tensor, num_codebooks: int | Tensor | None = None) -> Quantized:
+        codes = self.encode(latents)
+        return Quantized(self.decode(codes), codes, {})
+
+    def encode(self, latents: Tensor, num_codebooks: int | None = None) -> Tensor:
+        return (latents * 2**16).round().long()
+
+    def decode(self, codes: Tensor) -> Tensor:
+        return codes / 2**16
+
+
+def test_segments_that_overlap_join_to_what_was_cut() -> None:
+    """Of a codec that changes nothing: every sample, under one segment or two, has weights of sum 1."""
+    codec = SegmentedCodec(LookAheadChain(), Rounded(), LookAheadChain(), 24000, 10, 200, 180)
+    for length in (3, 180, 185, 200, 201, 560, 907):
+        wav = stereo(length)
+        segments = codec.encode(wav)
+        assert len(segments) == -(-length // 180)
+        torch.testing.assert_close(codec.decode(segments, length), wav, rtol=0, atol=1e-4)
+
+
+def test_over_the_overlap_one_segment_fades_into_the_next_linearly() -> None:
+    codec = SegmentedCodec(LookAheadChain(), Rounded(), LookAheadChain(), 24000, 10, 200, 180)
+    ones, zeros = (torch.full((1, 1, 200), value) for value in (1.0, 0.0))
+    joined = codec.faded([ones, zeros, ones])[0, 0]
+    assert (joined[:180] == 1).all()
+    torch.testing.assert_close(joined[180:200], 1 - torch.arange(1, 21) / 21)
+    assert (joined[200:360] == 0).all()
+    torch.testing.assert_close(joined[360:380], torch.arange(1, 21) / 21)
+
+
+def test_loudness_is_in_the_scale_alone(codec: SegmentedCodec) -> None:
+    wav = stereo(380)
+    for loud, quiet in zip(codec.encode(wav), codec.encode(wav / 8), strict=True):
+        assert torch.equal(loud.codes, quiet.codes)
+        torch.testing.assert_close(loud.scale, 8 * quiet.scale, rtol=1e-5, atol=1e-7)
+    mono = wav[..., :200].mean(1)
+    torch.testing.assert_close(codec.encode(wav)[0].scale, mono.square().mean(-1).sqrt(), rtol=1e-5, atol=1e-7)
+    assert torch.isfinite(codec.decode(codec.encode(0 * wav))).all()
+
+
+@pytest.mark.parametrize("length", [0, 1, HOP - 1, HOP, HOP + 1, 180, 181, 200, 201, 10 * 180 + 3])
+def test_output_is_as_long_as_input(codec: SegmentedCodec, length: int) -> None:
+    wav = stereo(length)
+    segments = codec.encode(wav)
+    assert len(segments) == -(-length // 180)
+    if not length:
+        with pytest.raises(UsageError, match="nothing to decode"):
+            codec.decode(segments)
+        return
+    assert [segment.codes.shape[-1] for segment in segments] == [
+        -(-min(200, length - start) // HOP) for start in range(0, length, 180)
+    ]
+    heard = codec.decode(segments, length)
+    assert heard.shape == wav.shape
+    assert length <= codec.decode(segments).shape[-1] < length + HOP
+    assert heard.std() > 1e-3
+
+
+def test_a_batch_is_each_alone_and_every_depth_a_prefix(codec: SegmentedCodec) -> None:
+    wav = stereo(400, batch=3)
+    segments, shallow = codec.encode(wav), codec.encode(wav, 2)
+    heard = codec.decode(segments)
+    for item in range(3):
+        own = slice(item, item + 1)
+        for segment, alone in zip(segments, codec.encode(wav[own]), strict=True):
+            latents = codec.quantizer.decode(alone.codes)
+            assert count_near_ties(codec.quantizer, latents, segment.codes[own], alone.codes) == 0
+        of_item = [Segment(segment.codes[own], segment.scale[own]) for segment in segments]
+        torch.testing.assert_close(codec.decode(of_item), heard[own], rtol=0, atol=1e-5)
+    assert all(torch.equal(a.codes[:, :2], b.codes) for a, b in zip(segments, shallow, strict=True))
+
+
+def test_forward_is_decode_of_encode_and_every_parameter_learns(codec: SegmentedCodec) -> None:
+    wav = stereo(197)
+    with torch.no_grad():
+        result = codec(wav)
+    segments = codec.encode(wav)
+    assert torch.equal(result.quantized.codes, segments[0].codes)
+    torch.testing.assert_close(result.wav, codec.decode(segments[:1], 197)[..., :197], rtol=1e-4, atol=1e-5)
+    codec.train().zero_grad()
+    result = codec(wav)
+    ((result.wav - wav).square().sum() + sum(result.quantized.losses.values())).backward()
+    codec.eval()
+    idle = [name for name, p in codec.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not idle
+    codec.zero_grad()
+    with pytest.raises(UsageError, match="at most a segment, 200"):
+        codec(stereo(201))
+
+
+def test_segments_that_leave_gaps_are_refused() -> None:
+    for length, stride in ((200, 201), (205, 180), (200, 0)):
+        with pytest.raises(UsageError, match="must not leave gaps"):
+            SegmentedCodec(LookAheadChain(), Rounded(), LookAheadChain(), 24000, 10, length, stride)
