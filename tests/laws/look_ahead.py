@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from kvant.codecs import bigcodec, dac, encodec_music, snac, vocos, wavtokenizer
+from kvant.codecs import bigcodec, dac, encodec_music, snac, speechtokenizer, vocos, wavtokenizer
 from kvant.decoders.bigcodec import BigCodecDecoder
 from kvant.decoders.by_depth import ByDepth, Told
 from kvant.decoders.dac import DACDecoder
@@ -20,6 +20,7 @@ from kvant.encoders.seanet import CentredLayers, CentredSEANetEncoder
 from kvant.encoders.snac import SNACEncoder
 from kvant.heads import CentredISTFTHead
 from kvant.layers.adaptive_norm import AdaptiveLayerNorm
+from kvant.layers.bidirectional_lstm import BidirectionalLSTM, DoubledResidual
 from kvant.layers.centred_conv import CentredConv1d, CentredMirroredConv1d
 from kvant.layers.lstm import LSTM
 from kvant.layers.normed_conv import Normed, NormedTransposedConv1d
@@ -59,6 +60,8 @@ LOOK_AHEAD: dict[type, Callable[[], LookAhead]] = {
 WITHOUT_END: dict[type, Callable[[], LookAhead]] = {
     BigCodecDecoder: lambda: BigCodecDecoder(latent_dim=6, channels=16, strides=(5, 2), lstm_layers=2),
     BigCodecEncoder: lambda: BigCodecEncoder(channels=3, strides=(2, 5), lstm_layers=2, latent_dim=6),
+    BidirectionalLSTM: lambda: BidirectionalLSTM(4, layers=2),
+    DoubledResidual: lambda: DoubledResidual(BidirectionalLSTM(4, layers=1)),
     Normed: lambda: Normed(CentredMirroredConv1d(2, 4, 6, stride=3), 4),
     NormedTransposedConv1d: lambda: NormedTransposedConv1d(4, 2, 10, stride=5),
     Recurrent: lambda: Recurrent(
@@ -87,6 +90,9 @@ CODECS_LOOKING_AHEAD: dict[str, Any] = {
         latent_dim=6, num_codebooks=3, codebook_size=32, lstm_layers=1, seanet=SEANetConfig(filters=4, strides=(2, 5))
     ),
     "snac": snac.Config(strides=(2, 5), encoder_channels=4, decoder_channels=16, codebook_size=32),
+    "speechtokenizer": speechtokenizer.Config(
+        latent_dim=6, num_codebooks=3, codebook_size=32, lstm_layers=1, seanet=SEANetConfig(filters=4, strides=(2, 5))
+    ),
     "vocos": vocos.Config(
         latent_dim=6,
         num_codebooks=5,
