@@ -108,7 +108,7 @@ class Codec(nn.Module):
         """
         if wav.shape[-1] == 0:
             return torch.zeros(len(wav), num_codebooks or self.num_codebooks, 0, dtype=torch.int64, device=wav.device)
-        return self._quantize(self._run(self.encoder, self.pad(wav), self.hop_length, chunk), num_codebooks, beam)
+        return self.quantize(self._run(self.encoder, self.pad(wav), self.hop_length, chunk), num_codebooks, beam)
 
     @torch.inference_mode()
     def decode(self, codes: Tensor, num_samples: int | None = None, chunk: int | None = None) -> Tensor:
@@ -129,7 +129,7 @@ class Codec(nn.Module):
         A beam looks further down the levels, never at later frames: it adds no latency.
         """
         latents, state = self.encoder.step(wav.clamp(-1, 1), state)
-        return self._quantize(latents, num_codebooks, beam), state
+        return self.quantize(latents, num_codebooks, beam), state
 
     @torch.inference_mode()
     def decode_step(self, codes: Tensor, state: State) -> tuple[Tensor, State]:
@@ -151,7 +151,7 @@ class Codec(nn.Module):
         blocks = x.split(chunk * frame, dim=-1)
         return stepwise(part, x, [block.shape[-1] for block in blocks])
 
-    def _quantize(self, latents: Tensor, num_codebooks: int | None, beam: int) -> Tensor:
+    def quantize(self, latents: Tensor, num_codebooks: int | None, beam: int) -> Tensor:
         """Codes [B, K, T] of latents [B, D, T]."""
         if beam == 1:
             return self.quantizer.encode(latents, num_codebooks)

@@ -1,8 +1,7 @@
-"""A model on torch behind the verbs of the runtime: for weights without graphs, and codecs that look ahead."""
+"""A model on torch behind the verbs of the runtime: for weights without graphs."""
 
 from collections.abc import Callable
 from functools import cached_property
-from math import ceil, isinf
 from pathlib import Path
 from typing import Any
 
@@ -10,79 +9,66 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kvant.audio import resample, validate
-from kvant.checkpoint import load_codec
+from kvant.checkpoint import load_codec, signal_of
+from kvant.errors import UsageError
 from kvant.model_file import read_model_file
 from kvant.protocols import State
-from kvant.runtime import Codec, Codes
-from kvant.runtime.streams import check_codes
+from kvant.runtime import Codec
+from kvant.runtime.reach import reach_of
 from kvant.streaming import Causal, LookAhead
 
-SECONDS = 10
-"""Of audio at a time, where that gives the same codes."""
 
+class TorchHalf:
+    """Half a codec as the runtime runs its graphs: `step(block, state)` on numpy blocks, the state a value.
 
-class TorchGraph:
-    """A half of a codec as the runtime runs its graphs: `step(block, state)` on numpy blocks, the state a value."""
+    span: inputs of `part` in a frame. into, out: what makes its input of a block, and a block of its output.
+    """
 
-    def __init__(self, step: Callable[[Tensor, State], tuple[Tensor, State]], initial_state: Callable[[int], State]):
-        self._step = step
-        self.initial_state = initial_state
+    def __init__(
+        self, part: Causal | LookAhead, span: int, into: Callable[[Tensor], Tensor], out: Callable[[Tensor], Tensor]
+    ) -> None:
+        self._part, self._span, self._into, self._out = part, span, into, out
 
+    def initial_state(self, batch: int) -> State:
+        """The state before the first frame; of what looks ahead, its number."""
+        return (np.zeros(batch, np.int64),) if isinstance(self._part, LookAhead) else self._part.initial_state(batch)
+
+    @torch.inference_mode()
     def step(self, block: np.ndarray, state: State) -> tuple[np.ndarray, State]:
-        out, state = self._step(torch.from_numpy(np.ascontiguousarray(block)), state)
-        return out.numpy(), state
+        """A block, and the next state."""
+        x = self._into(torch.from_numpy(np.ascontiguousarray(block)))
+        if isinstance(self._part, LookAhead):
+            return self._out(self._part.piece(x, self._span * torch.from_numpy(state[0])[:, None])).numpy(), ()
+        y, state = self._part.step(x, state)
+        return self._out(y).numpy(), state
 
 
 class TorchCodec(Codec):
-    """The codec of a model file, `network`, on the processor. It streams if that does: else UsageError says so.
-
-    `encode` and `decode` are those of the network for the whole signal, so of published weights as published.
-    """
+    """The codec of a model file, `network`, on the processor."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(read_model_file(path), threads=1)
         self.network = load_codec(path)
+        self.reach = reach_of(signal_of(self.network))  # which files of before do not tell
 
-    @property
-    def latency(self) -> float:
-        """In samples; math.inf if the codec hears the whole signal at once."""
-        return self.network.latency
+    def encoder_for(self, num_codebooks: int, beam: int, limit: float | None = None) -> TorchHalf:
+        """wav [B, T, hop], state -> codes [B, k, T], state. UsageError: a limit, for which the runtime needs graphs."""
+        if limit is not None:
+            raise UsageError(f"{self.name}: levels where frames need them need graphs: make them with kvant export")
 
-    def encode(self, wav: np.ndarray, sample_rate: int, num_codebooks: int | None = None, beam: int = 1) -> Codes:
-        """As the runtime's, whole."""
-        wav = validate(wav, sample_rate)
-        levels, beam = self.check_levels(num_codebooks), self.check_beam(beam)
-        heard = torch.from_numpy(resample(wav, sample_rate, self.sample_rate))[:, None]
-        codes = self.network.encode(heard, levels, beam, self._chunk(self.network.encoder, heard.shape[-1]))
-        return Codes(codes.numpy(), sample_rate, wav.shape[1])
+        def samples(hops: Tensor) -> Tensor:
+            return hops.clamp(-1, 1).reshape(len(hops), 1, -1)
 
-    def decode(self, codes: Codes) -> np.ndarray:
-        """As the runtime's, whole."""
-        check_codes(codes.codes, len(codes.codes), self.codebook_sizes)
-        chosen = torch.from_numpy(np.ascontiguousarray(codes.codes, dtype=np.int64))
-        wav = self.network.decode(chosen, None, self._chunk(self.network.decoder, chosen.shape[-1] * self.hop_length))
-        return resample(wav[:, 0].numpy(), self.sample_rate, codes.sample_rate)[:, : codes.num_samples]
+        def codes(latents: Tensor) -> Tensor:
+            return self.network.quantize(latents, num_codebooks, beam)
 
-    def _chunk(self, part: Causal | LookAhead, num_samples: int) -> int | None:
-        """Frames at a time of so long a signal: all that are there if it is short, or a part hears it all at once."""
-        endless = isinstance(part, LookAhead) and any(map(isinf, part.receptive_field[:2]))
-        return None if endless or num_samples <= SECONDS * self.sample_rate else ceil(SECONDS * self.frame_rate)
-
-    def encoder_for(self, num_codebooks: int, beam: int) -> TorchGraph:
-        """wav [B, T, hop], state -> codes [B, k, T], state."""
-
-        def step(hops: Tensor, state: State) -> tuple[Tensor, State]:
-            return self.network.encode_step(hops.reshape(len(hops), 1, -1), state, num_codebooks, beam)
-
-        return TorchGraph(step, self.network.encoder.initial_state)
+        return TorchHalf(self.network.encoder, self.hop_length, samples, codes)
 
     @cached_property
     def decoder(self) -> Any:
         """codes [B, k, T], state -> wav [B, T, hop], state; `pre_skip` samples late."""
-
-        def step(codes: Tensor, state: State) -> tuple[Tensor, State]:
-            wav, state = self.network.decode_step(codes, state)
-            return wav.reshape(len(wav), -1, self.hop_length), state
-
-        return TorchGraph(step, self.network.decoder.initial_state)
+        part = self.network.decoder
+        span = int(self.hop_length * part.receptive_field.stride) if isinstance(part, LookAhead) else 0
+        return TorchHalf(
+            part, span, self.network.quantizer.decode, lambda wav: wav.reshape(len(wav), -1, self.hop_length)
+        )
