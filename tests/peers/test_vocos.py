@@ -47,7 +47,7 @@ def official_model(
         for name, parameter in front.named_parameters():
             if name.endswith("weight_g"):
                 parameter.mul_(2)
-        residual = front.encoder(speech(1.0, batch=4, seed=3)).transpose(1, 2).reshape(-1, latent_dim)
+        residual = front.encoder(speech(0.7, batch=4, seed=3)).transpose(1, 2).reshape(-1, latent_dim)
         for level in front.quantizer.vq.layers:
             book = level._codebook
             rows = residual[torch.randint(len(residual), (book.codebook_size,))]
