@@ -25,7 +25,7 @@ TIERS = (
     ("export", "importing", "torch_codec"),
     ("discriminators", "losses", "data"),
     ("training", "evaluation"),
-    ("lab", "ablation"),
+    ("lab", "ablation", "bench"),
     ("cli",),
 )
 """Each part may import the light ones and those of the tiers before its own: none of its siblings."""

@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 import kvant
-from kvant.cli import data, failures, lab
+from kvant.cli import bench, data, failures, lab
 from kvant.cli.ablate import ablate
 from kvant.cli.decode import decode
 from kvant.cli.demo import demo
@@ -58,6 +58,7 @@ app = typer.Typer(
 )
 for _verb in _VERBS:
     app.command()(failures.reported(_verb))
+app.add_typer(bench.app, name="bench")
 app.add_typer(data.app, name="data")
 app.add_typer(lab.app, name="lab")
 
