@@ -44,7 +44,7 @@ class _Child:
         command = [sys.executable, "-m", "kvant.bench.trial", side, name, str(folder), str(threads)]
         pools = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
         environment = {**os.environ, **dict.fromkeys(pools, str(threads))}
-        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115: closed with the child
+        self.errors = tempfile.TemporaryFile("w+")  # noqa: SIM115
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True, env=environment
         )
