@@ -34,6 +34,9 @@ def eval(
         list[str] | None,
         typer.Option("--beam", metavar="B,...", help="Widths of the codecs' search, as of kvant encode. Default: 1."),
     ] = None,
+    variable: Annotated[
+        bool, typer.Option("--variable", help="At variable bitrates, too: levels where needed, bits of real streams.")
+    ] = False,
     baselines: Annotated[
         list[str] | None,
         typer.Option("--baselines", metavar="NAME:RATE,...", help="Such as 'opus:12,6 codec2:1600 speex:8', or none."),
@@ -63,7 +66,9 @@ def eval(
     from kvant.evaluation.report.markdown import terminal
 
     chosen, missing = choose(_split(metrics))
-    systems, described, notes = plan_systems(codecs or [options.MODEL], _rates(bitrates), baselines, _widths(beams))
+    systems, described, notes = plan_systems(
+        codecs or [options.MODEL], _rates(bitrates), baselines, _widths(beams), variable
+    )
     plan = Plan(systems, find_clips(Path(data), clips, seed), chosen, described, [*missing, *notes])
     for note in plan.notes:
         complain("note", note)

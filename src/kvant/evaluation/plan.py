@@ -18,6 +18,7 @@ from kvant.evaluation.scoring import Outcome
 from kvant.evaluation.self_check import Check, self_check
 from kvant.evaluation.system import System
 from kvant.evaluation.table import Scale
+from kvant.evaluation.variable import Variable, variable_rates
 from kvant.runtime.models import WEIGHTS
 
 RECORDING = "recording"
@@ -55,12 +56,17 @@ class Plan(NamedTuple):
 
 
 def plan_systems(
-    codecs: Sequence[str], bitrates: list[float] | None, baselines: Sequence[str] | None, beams: Sequence[int] = (1,)
+    codecs: Sequence[str],
+    bitrates: list[float] | None,
+    baselines: Sequence[str] | None,
+    beams: Sequence[int] = (1,),
+    variable: bool = False,
 ) -> tuple[dict[str, System], dict[str, dict[str, Any]], list[str]]:
     """Systems by label, the codecs among them, and notes on baselines that are left out.
 
     codecs: each the name of a shipped model, a folder, a file of weights, or LABEL= and one of these. bitrates: bit/s,
     None for the natural ones. beams: each codec is measured with each of these widths, and those beyond 1 are named.
+    variable: codecs with a table of limits are measured at variable bitrates, too.
     UsageError: two of one label, an impossible beam, or as in `comparisons`; ModelError: no such model.
     """
     systems: dict[str, System] = {}
@@ -75,6 +81,8 @@ def plan_systems(
             family = label if beam == 1 else f"{label} (beam {beam})"
             for depth in depths_of(codec, bitrates):
                 systems[f"{family} {codec.bitrate(depth) / 1000:g}"] = Neural(model, depth, beam)
+            for bitrate in variable_rates(codec, bitrates) if variable else ():
+                systems[f"{family}, variable {bitrate / 1000:g}"] = Variable(model, bitrate, beam)
     conventional, notes = comparisons(baselines)
     if clash := sorted(systems.keys() & {*conventional, RECORDING}):
         raise UsageError(f"two systems are called {clash[0]!r}; give the codec another label: LABEL=CODEC")
