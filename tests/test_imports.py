@@ -23,6 +23,7 @@ TIERS = (
     ("codecs",),
     ("checkpoint",),
     ("export", "importing", "torch_codec"),
+    ("hub",),
     ("discriminators", "losses", "data"),
     ("training", "evaluation"),
     ("lab", "ablation", "bench"),

@@ -7,7 +7,7 @@ from kvant.errors import FetchError, UsageError
 from kvant.importing.fetching import Report, fetch, page
 from kvant.importing.filling import import_checkpoint
 from kvant.importing.published import PUBLISHED
-from kvant.runtime.models import WEIGHTS, cache, cached
+from kvant.runtime.models import WEIGHTS, cache, cached, find, look_for
 
 
 def release(name: str) -> Published:
@@ -50,4 +50,15 @@ def obtain(name: str, report: Report = lambda done, total: None) -> Path:
     if not (folder / WEIGHTS).is_file():
         file, companion = published_file(name, report), companion_file(name, report)
         import_checkpoint(name, release(name), file, folder / WEIGHTS, {}, companion)
+    return folder
+
+
+def located(name_or_path: str) -> Path:
+    """The folder of a model: shipped, by path, imported before, or of a release, which is then obtained.
+
+    ModelError: no such model. Of a release also as `obtain`.
+    """
+    folder = look_for(name_or_path)
+    if folder is None:
+        return obtain(name_or_path) if name_or_path in PUBLISHED else find(name_or_path)
     return folder

@@ -1,0 +1,71 @@
+"""A codec's config as transformers keeps one: JSON beside the weights, with the names its users look for."""
+
+from math import log2
+from typing import Any
+
+from transformers import PreTrainedConfig
+
+from kvant.checkpoint import config_from_json
+from kvant.codec import Codec
+from kvant.codecs import CODECS
+from kvant.errors import ModelError
+
+
+class KvantConfig(PreTrainedConfig):
+    """architecture, codec_config: of `kvant.codecs.CODECS`, the latter in its JSON form.
+
+    sampling_rate: Hz. hop_length: samples a frame. codebook_sizes: one per level. codec_name, licence: of the model it
+    was made of.
+    """
+
+    model_type = "kvant"
+
+    architecture: str = ""
+    codec_config: dict[str, Any] | None = None
+    sampling_rate: int = 24000
+    hop_length: int = 320
+    codebook_sizes: list[int] | None = None
+    audio_channels: int = 1
+    codec_name: str = ""
+    licence: Any = None
+
+    @classmethod
+    def of(cls, codec: Codec, metadata: dict[str, Any]) -> "KvantConfig":
+        """The config of a codec that came from a model file with this `metadata`."""
+        return cls(
+            architecture=metadata["architecture"],
+            codec_config=metadata["config"],
+            sampling_rate=codec.sample_rate,
+            hop_length=codec.hop_length,
+            codebook_sizes=list(codec.quantizer.codebook_sizes),
+            codec_name=metadata["name"],
+            licence=metadata.get("licence"),
+        )
+
+    @property
+    def num_quantizers(self) -> int:
+        """Levels."""
+        return len(self.codebook_sizes or ())
+
+    @property
+    def codebook_size(self) -> int:
+        """Vectors of the largest codebook."""
+        return max(self.codebook_sizes or (0,))
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second."""
+        return self.sampling_rate / self.hop_length
+
+    @property
+    def target_bandwidths(self) -> list[float]:
+        """kbit/s of each number of levels, from one up."""
+        bits = [log2(size) for size in self.codebook_sizes or ()]
+        return [sum(bits[:levels]) * self.frame_rate / 1000 for levels in range(1, len(bits) + 1)]
+
+    def build(self) -> Codec:
+        """The codec, with random weights. ModelError: no architecture of that name."""
+        if self.architecture not in CODECS:
+            raise ModelError(f"architecture {self.architecture!r} is not known here; known: {', '.join(CODECS)}")
+        kind, build = CODECS[self.architecture]
+        return build(config_from_json(kind, self.codec_config or {}))
