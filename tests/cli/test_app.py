@@ -136,7 +136,7 @@ def test_an_error_is_one_line(run: Callable[..., Outcome]) -> None:
 
 @pytest.fixture
 def bug(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(source: object) -> None:
+    def fail(*arguments: object) -> None:
         raise ZeroDivisionError("a division\nby zero")
 
     monkeypatch.setattr("kvant.bitstream.info", fail)

@@ -34,6 +34,11 @@ class Report(NamedTuple):
         """Whether the stream is exactly what was written."""
         return self.complete and bool(self.hash_ok) and not self.damage
 
+    @property
+    def unread(self) -> bool:
+        """Whether all is whole, as far as can be told without the entropy model that the codes need."""
+        return self.complete and self.hash_ok is None and not self.damage
+
 
 def verify(source: Source, model_for: ModelFor = no_model) -> Report:
     """Check every checksum, frame number and code of a stream, and that nothing follows its END.

@@ -32,6 +32,8 @@ def encode(
     bitrate: options.Bitrate = None,
     num_codebooks: options.NumCodebooks = None,
     beam: options.Beam = 1,
+    variable: options.Variable = False,
+    packing: options.Packing = None,
     force: options.Force = False,
     live: Annotated[bool, typer.Option("--live", help="Send every frame at once, for a listener at a pipe.")] = False,
     threads: Annotated[int, typer.Option("--threads", metavar="N", min=1, max=256, help="Processor cores to use.")] = 1,
@@ -41,26 +43,34 @@ def encode(
     Of a folder all audio below it is encoded, hidden files aside, and the tree is kept below OUT. Without -b or -n all
     codebooks of the model are used; kvant truncate can drop some later. --beam 4 comes closer to the recording at the
     same bitrate, the more codebooks the more; it chooses for as many as -b or -n say, not for what a truncation leaves.
+    --variable -b 1.5 gives each frame as many codebooks as bring its error below one limit: better at an equal average.
     """
     options.check_rate(bitrate, num_codebooks)
     if target is not None and target.lower().endswith(AUDIO):
         raise UsageError(f"{target}: encode writes .kvt files; for audio from audio there is kvant roundtrip")
 
     from kvant.audio import open_audio
+    from kvant.bitstream import Packing
     from kvant.runtime import load
     from kvant.runtime.files import encode_file
+    from kvant.runtime.packing import packed
 
     jobs = plan(source, target, AUDIO, ".kvt", force)
     codec = load(model, threads)
-    levels = options.levels_of(codec, bitrate, num_codebooks)
+    limit = options.limit_of(codec, bitrate, variable)
+    levels = options.levels_of(codec, None if variable else bitrate, num_codebooks)
+    asked = None if packing is None else Packing[packing.name]
+    raw = packed(codec, variable, asked, live).packing == Packing.RAW
     codec.check_beam(beam)
 
     def work(job: Job, progress: Progress) -> Done:
         with open_audio(job.source) as audio, create_bytes(job.target, force) as sink:
             progress.begin(job.source_name, audio.num_samples)
-            encode_file(audio, cast(BinaryIO, _Flushing(sink)) if live else sink, codec, levels, live, progress, beam)
+            flushed = cast(BinaryIO, _Flushing(sink)) if live else sink
+            bits = encode_file(audio, flushed, codec, levels, live, progress, beam, limit, asked)
             size = "" if job.target == STANDARD else f", {sink.tell()} bytes"
-        rate = audio.channels * codec.bitrate(levels) / 1000
-        return Done(f"{progress.samples_done / audio.sample_rate:.2f} s, {rate:.2f} kbit/s{size}")
+        seconds = progress.samples_done / audio.sample_rate
+        rate = audio.channels * codec.bitrate(levels) if raw else bits / max(seconds, 1e-9)
+        return Done(f"{seconds:.2f} s, {rate / 1000:.2f} kbit/s{size}")
 
     batch.run(jobs, work, force)

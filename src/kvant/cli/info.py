@@ -1,6 +1,7 @@
 """`kvant info`: what a `.kvt` file holds."""
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -13,16 +14,16 @@ if TYPE_CHECKING:
     from kvant.bitstream import Info
 
 
-def info(source: options.Stream, as_json: options.Json = False) -> None:
+def info(source: options.Stream, model: options.OwnModel = None, as_json: options.Json = False) -> None:
     """What a .kvt file holds.
 
-    Its model, length, codebooks and bitrate; needs no model. The exit code is 1 if something is missing from it; kvant
-    verify tells what.
+    Its model, length, codebooks and bitrate. Needs no model, but to look into codes that the model's own entropy model
+    has coded. The exit code is 1 if something is missing from it; kvant verify tells what.
     """
     from kvant import bitstream
 
     with open_bytes(source) as stream:
-        found = bitstream.info(stream)
+        found = bitstream.info(stream, partial(options.entropy_model_of, model=model))
     if as_json:
         print(json.dumps(found.to_dict(), indent=2))
     else:
@@ -35,7 +36,7 @@ def info(source: options.Stream, as_json: options.Json = False) -> None:
 
 def _facts(found: "Info") -> list[tuple[str, str]]:
     header = found.header
-    step = options.slots_per_level(header)
+    step = header.streams
     channels = "1 channel" if header.channels == 1 else f"{header.channels} channels"
     seconds = f"{found.duration_seconds:.2f} s"
     if found.num_samples is not None and not found.complete:
@@ -43,12 +44,15 @@ def _facts(found: "Info") -> list[tuple[str, str]]:
     levels = f"{found.num_codebooks // step} of {len(header.codebook_sizes) // step} codebooks"
     each = " per channel" if step > 1 else ""
     sizes = ", ".join(map(str, sorted(set(header.codebook_sizes))))
+    average = "unknown without its entropy model" if found.mean_depth is None else f"{found.mean_depth:.2f} on average"
+    packing = [("packing", f"coded, {found.coded_share:.0%} of it in coded blocks; codebooks of a frame: {average}")]
     return [
         ("model", header.model_id),
         ("decoder", header.decoder_digest.hex()),
         ("encoder", header.encoder_digest.hex()),
         ("audio", f"{seconds}, {channels} at {header.source_rate} Hz"),
         ("codes", f"{found.frames} frames at {header.frame_rate:g} Hz, {levels}{each}, of {sizes} entries"),
+        *(packing if header.packing else []),
         ("bitrate", f"{found.payload_bitrate / 1000:.2f} kbit/s, {found.file_bitrate / 1000:.2f} with framing"),
         ("size", f"{found.file_bytes} bytes"),
         ("complete", "yes" if found.complete else "no: see kvant verify"),

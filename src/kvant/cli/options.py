@@ -1,14 +1,15 @@
 """Options that several verbs share, and what they mean for a codec or a stream."""
 
 import math
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kvant.errors import UsageError
+from kvant.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
-    from kvant.bitstream import Header
+    from kvant.bitstream import EntropyModel, Header
     from kvant.runtime import Codec
 
 MODEL = "kvant-voice-24k"  # kvant.runtime.DEFAULT, whose import would load onnxruntime for `kvant --help`
@@ -28,6 +29,23 @@ NumCodebooks = Annotated[
 Beam = Annotated[
     int,
     typer.Option("--beam", metavar="B", help="Choose codebooks together, B at a time: slower, better. 1: one by one."),
+]
+Variable = Annotated[
+    bool,
+    typer.Option("--variable", help="Give each frame the codebooks it needs; -b is then the average over speech."),
+]
+
+
+class PackingName(StrEnum):
+    """`kvant.bitstream.Packing`, whose import would load numpy for `kvant --help`."""
+
+    RAW = "raw"
+    CODED = "coded"
+
+
+Packing = Annotated[
+    PackingName | None,
+    typer.Option("--packing", help="Codes as they are, or range coded. Default: coded, if the model can; live: raw."),
 ]
 Stream = Annotated[str, typer.Argument(metavar="IN", help="A .kvt file, or - for standard input.")]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Replace files that exist.")]
@@ -49,16 +67,32 @@ def levels_of(codec: "Codec", bitrate: float | None, num_codebooks: int | None) 
     return codec.check_levels(num_codebooks) if bitrate is None else codec.levels(1000 * bitrate)
 
 
-def slots_per_level(header: "Header") -> int:
-    """How many slots of a frame make up one level: one per stream of a mono model."""
-    from kvant.bitstream import Layout
+def limit_of(codec: "Codec", bitrate: float | None, variable: bool) -> float | None:
+    """Squared error that frames may have for `--variable`, None without it. UsageError: it lacks its average."""
+    if variable and bitrate is None:
+        raise UsageError("--variable needs the average bitrate: give -b KBPS")
+    return codec.limit(1000 * bitrate) if variable and bitrate is not None else None
 
-    return header.channels if header.layout == Layout.STREAMS else 1
+
+def entropy_model_of(header: "Header", model: str | None) -> "EntropyModel | None":
+    """What codes the stream, if it names an entropy model and that is here, in the folder `model` or a shipped one."""
+    from kvant.bitstream.header_values import NO_TABLES
+
+    if header.table_digest == NO_TABLES:
+        return None
+    from kvant.runtime.files import codec_for
+
+    try:
+        return codec_for(header, model).entropy_model
+    except ModelError:
+        if model is not None:
+            raise
+        return None
 
 
 def slots_of(header: "Header", bitrate: float | None, num_codebooks: int | None) -> int:
     """How many slots of a frame the options ask for, all if none is given. UsageError: too few or too many."""
-    slots, step = len(header.codebook_sizes), slots_per_level(header)
+    slots, step = len(header.codebook_sizes), header.streams
     rates = [header.bitrate(count) / step / 1000 for count in range(step, slots + 1, step)]
     levels = len(rates) if num_codebooks is None else num_codebooks
     if bitrate is not None:

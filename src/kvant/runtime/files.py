@@ -94,8 +94,9 @@ def encode_file(
     beam: int = 1,
     limit: float | None = None,
     packing: Packing | None = None,
-) -> None:
-    """Encode `source` into `sink` as it is read. `live`: every frame is a block of its own, sent at once.
+) -> int:
+    """Encode `source` into `sink` as it is read; the bits of all codes. `live`: every frame is sent at once, in a block
+    of its own.
 
     beam, limit: as for `Codec.encode`. packing: as for `packed`.
     """
@@ -112,6 +113,7 @@ def encode_file(
             progress(done)
     writer.write(slots(stream.flush()))
     writer.close(num_samples=done)
+    return writer.payload_bits
 
 
 def decode_file(
