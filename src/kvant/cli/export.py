@@ -1,4 +1,4 @@
-"""`kvant export`: the graphs that make a trained model usable without torch."""
+"""`kvant export`: the graphs that make a trained or imported model usable without torch."""
 
 import logging
 from pathlib import Path
@@ -15,15 +15,21 @@ GRAPHS = ("encoder.onnx", "decoder.onnx")
 
 
 def export(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="The model.safetensors of a run.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="model.safetensors of a run, or the folder, or name, of an import.")
+    ],
     force: options.Force = False,
 ) -> None:
-    """Make a trained model usable.
+    """Make a trained or imported model usable without torch.
 
-    Writes encoder.onnx and decoder.onnx beside it, which takes half a minute. The folder is then a model for -m: it
-    needs neither torch nor the code that trained it. Needs pip install 'kvant[train]'.
+    Writes encoder.onnx and decoder.onnx beside it, which takes half a minute or two. The folder is then a model for -m:
+    it needs neither torch nor the code that trained it. Needs pip install 'kvant[train]'.
     """
+    from kvant.runtime.models import WEIGHTS, look_for
+
     weights = Path(model)
+    if not weights.is_file() and (folder := look_for(model)):
+        weights = folder / WEIGHTS
     if not weights.is_file():
         raise ModelError(f"{model}: no such model file")
     for path in map(weights.with_name, GRAPHS):
