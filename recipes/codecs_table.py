@@ -1,0 +1,52 @@
+"""The known codecs side by side: size, rates, cost, latency, all computed from their configs.
+
+    python recipes/codecs_table.py docs/codecs/README.md
+
+Replaces what stands between two marks in that page. Takes some minutes, since every codec is built and codes a second.
+Needs pip install 'kvant[train]'.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+
+from kvant.codecs import CODECS, encodec_stereo, frame
+from kvant.evaluation.facts import HEAD, facts, row
+from kvant.files import atomic_write
+from kvant.importing.published import PUBLISHED
+
+BEGIN, END = "<!-- table: made by recipes/codecs_table.py -->", "<!-- end of the table -->"
+
+
+def table() -> list[str]:
+    """Lines of Markdown; releases of one config share a line."""
+    sharing: dict[tuple[str, object], list[str]] = {("frame", frame.Config()): ["kvant-voice-24k"]}
+    for name, release in PUBLISHED.items():
+        sharing.setdefault((release.architecture, release.config), []).append(name)
+    published = {release.architecture for release in PUBLISHED.values()}
+    for architecture in sorted(set(CODECS) - published - {"frame", "ablation"}):
+        sharing[architecture, CODECS[architecture][0]()] = [architecture]
+    lines = [HEAD, "|---|" + "--:|" * (HEAD.count("|") - 3) + "---|"]
+    for (architecture, config), names in sharing.items():
+        lines.append(row(", ".join(names), facts(CODECS[architecture][1], config)))
+        print(lines[-1], flush=True)
+    for name, release in encodec_stereo.PUBLISHED.items():
+        lines.append(row(name, facts(encodec_stereo.build, release.config)))
+    return lines
+
+
+def main(page: Path) -> None:
+    torch.set_num_threads(1)
+    text = page.read_text(encoding="utf-8")
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end):
+        sys.exit(f"{page}: has no place for the table; put the lines {BEGIN} and {END} into it")
+    lines = "\n".join(table())
+    with atomic_write(page, overwrite=True) as sink:
+        sink.write(f"{head}{BEGIN}\n\n{lines}\n\n{END}{tail}".encode())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
