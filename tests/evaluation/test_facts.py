@@ -4,8 +4,6 @@ from math import inf
 
 import pytest
 
-torch = pytest.importorskip("torch")
-
 from kvant.codec import Codec
 from kvant.codecs import encodec
 from kvant.evaluation.facts import HEAD, Facts, facts, row

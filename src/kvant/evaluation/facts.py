@@ -1,4 +1,4 @@
-"""What a known codec is, computed from its config: size, rates, what it costs and how far it hears. Nothing is typed."""
+"""What a known codec is, computed from its config: size, rates, what it costs, how far it hears. Nothing is typed."""
 
 import warnings
 from collections.abc import Iterator
