@@ -21,6 +21,7 @@ from kvant.quantizers import (
 )
 from kvant.quantizers.gradients import straight_through
 from kvant.quantizers.projected import FrameLinear, Scale, UnitNorm
+from kvant.quantizers.slots import ABSENT
 
 DIM = 6
 
@@ -234,3 +235,16 @@ class TestMultiScale:
         errors = (latents[0].reshape(DIM, 1, 20, 2) - frames.transpose(0, 1)[:, :, None]).square().sum(dim=(0, 3))
         codes = quantizer.search(latents, None, 64)
         assert torch.equal(codes[0], every[0][:, errors.argmin(0)])
+
+
+def test_the_table_that_graphs_look_codes_up_in_is_the_books() -> None:
+    """Whatever the sizes, and where codes are absent, to the bit."""
+    quantizer = ResidualQuantizer([EMACodebook(size, 5) for size in (7, 3, 11)])
+    codes = torch.stack([torch.randint(size, (2, 20)) for size in (7, 3, 11)], dim=1)
+    codes[:, 1, 4:9] = codes[:, 2, 2:9] = ABSENT
+    for depth in (1, 2, 3):
+        table, books = quantizer._from_table(codes[:, :depth]), quantizer._from_books(codes[:, :depth])
+        assert torch.equal(table, books)
+        assert books.shape == (2, depth, 20, 5)
+    assert not books[:, 2, 2:9].any()
+    assert books[:, 2, :2].any()

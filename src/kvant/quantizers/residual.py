@@ -93,9 +93,21 @@ class ResidualQuantizer(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Latents [B, D, T] of codes [B, k, T], for any k up to K; a code that is ABSENT adds nothing."""
+        # In a graph k may be free, and the table is a constant; else it would be put together at every call.
+        vectors = self._from_table(codes) if torch.compiler.is_compiling() else self._from_books(codes)
+        return vectors.sum(dim=1).transpose(1, 2)
+
+    def _from_books(self, codes: Tensor) -> Tensor:
+        """[B, k, T, D]: the vector of each code."""
+        levels = zip(self.codebooks[: codes.shape[1]], codes.unbind(1), strict=True)
+        return torch.stack(
+            [torch.where((own == ABSENT)[..., None], 0, book.lookup(own.clamp(min=0))) for book, own in levels], dim=1
+        )
+
+    def _from_table(self, codes: Tensor) -> Tensor:
+        """The same, from one table of all codebooks."""
         vectors = [codebook.vectors for codebook in self.codebooks]
         table = torch.cat([*vectors, torch.zeros_like(vectors[0][:1])])
         sizes = torch.tensor([0, *self.codebook_sizes[:-1]], device=codes.device)
         first = sizes.cumsum(0)[: codes.shape[1], None]  # row of the table where each level's codebook begins
-        rows = torch.where(codes == ABSENT, len(table) - 1, codes + first)
-        return nn.functional.embedding(rows, table).sum(dim=1).transpose(1, 2)
+        return nn.functional.embedding(torch.where(codes == ABSENT, len(table) - 1, codes + first), table)
