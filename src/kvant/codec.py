@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kvant.errors import UsageError
-from kvant.protocols import DepthConditioned, LevelledQuantizer, Quantized, Quantizer, State
-from kvant.streaming import Causal, LookAhead, stepwise
+from kvant.protocols import LevelledQuantizer, Quantized, Quantizer, State
+from kvant.streaming import Causal, LookAhead, at_depth, stepwise
 
 
 class Reconstruction(NamedTuple):
@@ -58,7 +58,8 @@ class Codec(nn.Module):
         """Algorithmic latency in samples: output n is decided by input up to n + latency - 1, for some n by that one.
 
         Of a causal codec hop_length + pre_skip: a hop must be full before it can be coded, and is heard `pre_skip`
-        later. Looking ahead adds what the receptive fields reach beyond; math.inf if there is no end to it.
+        later. Looking ahead adds what the receptive fields reach beyond; math.inf if there is no end to it. Of windows, as
+        SNAC's attention has, that is a bound: they end where their neighbours begin.
         """
         ahead: Fraction | float = Fraction(self.hop_length - 1)
         if isinstance(self.encoder, LookAhead):
@@ -137,8 +138,8 @@ class Codec(nn.Module):
         return self.decoder_at(codes.shape[1]).step(self.quantizer.decode(codes), state)
 
     def decoder_at(self, depth: int | Tensor) -> Causal | LookAhead:
-        """The decoder for latents of so many levels, or of int64 [B]: the same for all, unless it asks to be told."""
-        return self.decoder.at_depth(depth) if isinstance(self.decoder, DepthConditioned) else self.decoder
+        """The decoder for latents of so many levels, or of int64 [B], each item's."""
+        return at_depth(self.decoder, depth)
 
     def _run(self, part: Causal | LookAhead, x: Tensor, frame: int, chunk: int | None) -> Tensor:
         """part(x) of x [B, C, T * frame], all at once or `chunk` frames at a time. UsageError: chunk < 1."""

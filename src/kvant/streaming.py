@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from kvant.errors import UsageError
-from kvant.protocols import State
+from kvant.protocols import DepthConditioned, State
 from kvant.receptive_field import ReceptiveField, receptive_field
 
 
@@ -130,6 +130,11 @@ class Residual(Causal):
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         y, state = self.branch.step(x, state)
         return x + y, state
+
+
+def at_depth(decoder: Causal | LookAhead, depth: int | Tensor) -> Causal | LookAhead:
+    """The decoder for latents of so many levels, or of int64 [B]: the one for all, unless it asks to be told."""
+    return decoder.at_depth(depth) if isinstance(decoder, DepthConditioned) else decoder
 
 
 def flatten_state(state: State) -> list[Tensor]:

@@ -15,13 +15,14 @@ from kvant.model_file import read_model_file
 from kvant.protocols import State
 from kvant.runtime import Codec
 from kvant.runtime.reach import reach_of
-from kvant.streaming import Causal, LookAhead
+from kvant.streaming import Causal, LookAhead, at_depth
 
 
 class TorchHalf:
     """Half a codec as the runtime runs its graphs: `step(block, state)` on numpy blocks, the state a value.
 
-    span: inputs of `part` in a frame. into, out: what makes its input of a block, and a block of its output.
+    span: inputs of `part` in a frame. into, out: what makes its input of a block, and a block of its output. A decoder
+    that asks for it is told the depth, k of a block [B, k, T].
     """
 
     def __init__(
@@ -37,9 +38,10 @@ class TorchHalf:
     def step(self, block: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """A block, and the next state."""
         x = self._into(torch.from_numpy(np.ascontiguousarray(block)))
-        if isinstance(self._part, LookAhead):
-            return self._out(self._part.piece(x, self._span * torch.from_numpy(state[0])[:, None])).numpy(), ()
-        y, state = self._part.step(x, state)
+        part = at_depth(self._part, block.shape[1])
+        if isinstance(part, LookAhead):
+            return self._out(part.piece(x, self._span * torch.from_numpy(state[0])[:, None])).numpy(), ()
+        y, state = part.step(x, state)
         return self._out(y).numpy(), state
 
 

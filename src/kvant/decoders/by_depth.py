@@ -45,8 +45,8 @@ class ByDepth(LookAhead):
 
     def condition(self, depth: int | Tensor) -> Tensor:
         """Index of the depth to tell: [1] of an int, [B] of int64 [B]."""
-        depths = torch.as_tensor(depth, device=self.depths.device).reshape(-1)
-        return (torch.bucketize(depths, self.depths, right=True) - 1).clamp(min=0)
+        asked = depth if isinstance(depth, Tensor) else self.depths.new_full((1,), depth)
+        return ((self.depths <= asked.reshape(-1, 1)).sum(dim=-1) - 1).clamp(min=0)
 
     def at_depth(self, depth: int | Tensor) -> Told:
         """The decoder for latents of `depth` levels, or of int64 [B], each item's."""

@@ -11,7 +11,7 @@ from kvant.codec import Codec
 from kvant.codecs.mirrored import MirroredCodec
 from kvant.protocols import Quantizer
 from kvant.quantizers import ResidualQuantizer
-from kvant.streaming import Causal, LookAhead, flatten_state, unflatten_state
+from kvant.streaming import Causal, LookAhead, at_depth, flatten_state, unflatten_state
 
 FRAMES = 3
 """Length that is traced. Any other will do, but tracing takes a length of 1 for a constant."""
@@ -79,12 +79,13 @@ class DecoderHalf(Half):
 
     def forward(self, codes: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         latents, following = self.quantizer.decode(codes), []
-        if isinstance(self.decoder, LookAhead):
-            span = int(self.hop_length * self.decoder.receptive_field.stride)
-            wav = self.decoder.piece(latents, state[0][:, None] * span)
+        decoder = at_depth(self.decoder, codes.shape[1])
+        if isinstance(decoder, LookAhead):
+            span = int(self.hop_length * decoder.receptive_field.stride)
+            wav = decoder.piece(latents, state[0][:, None] * span)
         else:
-            nested = unflatten_state(list(state), self.decoder.initial_state(1))
-            wav, nested = self.decoder.step(latents, nested)
+            nested = unflatten_state(list(state), decoder.initial_state(1))
+            wav, nested = decoder.step(latents, nested)
             following = flatten_state(nested)
         return wav.reshape(wav.shape[0], -1, self.hop_length), *following
 

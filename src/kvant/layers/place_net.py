@@ -45,8 +45,8 @@ class WholeAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(x)
-        q, k, v = (each(y).transpose(1, 2) for each in (self.q, self.k, self.v))
-        return x + self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2))
+        q, k, v = (each(y).transpose(1, 2)[:, None] for each in (self.q, self.k, self.v))
+        return x + self.out(F.scaled_dot_product_attention(q, k, v)[:, 0].transpose(1, 2))
 
 
 class PlaceNet(LookAhead):
