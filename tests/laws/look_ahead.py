@@ -58,8 +58,8 @@ LOOK_AHEAD: dict[type, Callable[[], LookAhead]] = {
 }
 
 WITHOUT_END: dict[type, Callable[[], LookAhead]] = {
-    BigCodecDecoder: lambda: BigCodecDecoder(latent_dim=6, channels=16, strides=(5, 2), lstm_layers=2),
-    BigCodecEncoder: lambda: BigCodecEncoder(channels=3, strides=(2, 5), lstm_layers=2, latent_dim=6),
+    BigCodecDecoder: lambda: BigCodecDecoder(latent_dim=6, channels=16, strides=(5,), lstm_layers=2),
+    BigCodecEncoder: lambda: BigCodecEncoder(channels=3, strides=(4,), lstm_layers=2, latent_dim=6),
     BidirectionalLSTM: lambda: BidirectionalLSTM(4, layers=2),
     DoubledResidual: lambda: DoubledResidual(BidirectionalLSTM(4, layers=1)),
     Normed: lambda: Normed(CentredMirroredConv1d(2, 4, 6, stride=3), 4),
@@ -75,7 +75,7 @@ WITHOUT_END: dict[type, Callable[[], LookAhead]] = {
 
 CODECS_LOOKING_AHEAD: dict[str, Any] = {
     "bigcodec": bigcodec.Config(
-        strides=(4, 5), encoder_channels=4, decoder_channels=16, lstm_layers=1, latent_dim=12, codebook_size=32
+        strides=(15,), encoder_channels=4, decoder_channels=16, lstm_layers=1, latent_dim=12, codebook_size=32
     ),
     "dac": dac.Config(
         sample_rate=16000,
