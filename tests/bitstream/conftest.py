@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from kvant.bitstream import Header, Layout, Writer
+from kvant.bitstream import ABSENT, Header, Layout, Writer
 from kvant.bitstream.container import HEAD_BYTES, MAGIC, TAIL_BYTES, RawBlock, parse_head
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)  # a busy machine must not fail a test
@@ -45,6 +45,25 @@ def make_codes() -> Callable[[Header, int], np.ndarray]:
     def make(header: Header, num_frames: int) -> np.ndarray:
         rng = np.random.default_rng(num_frames)
         return np.stack([rng.integers(size, size=num_frames) for size in header.codebook_sizes])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def deep_codes() -> Callable[[Header, int], np.ndarray]:
+    """Skewed codes [K, num_frames] in frames of depths that wander from 0 to all levels and back."""
+
+    def make(header: Header, num_frames: int) -> np.ndarray:
+        rng = np.random.default_rng(num_frames)
+        steps = rng.integers(-1, 2, (header.streams, num_frames)).cumsum(axis=1)
+        depths = abs(steps) % (2 * header.num_levels + 1)
+        depths = np.minimum(depths, 2 * header.num_levels + 1 - depths).clip(0, header.num_levels)
+        depths[:, num_frames // 2] = header.num_levels
+        codes = np.full((len(header.codebook_sizes), num_frames), ABSENT)
+        for slot, size in enumerate(header.codebook_sizes):
+            present = depths[slot % header.streams] > slot // header.streams
+            codes[slot, present] = np.minimum(rng.geometric(0.2, present.sum()), size) - 1
+        return codes
 
     return make
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import kvant.bitstream
-from kvant.bitstream import Header, Layout, Writer, read_codes
+from kvant.bitstream import AdaptiveCounts, Header, Layout, Packing, Writer, read_codes, truncate
 
 FORMAT = (Path(kvant.bitstream.__file__).parent / "FORMAT.md").read_text(encoding="utf-8")
 
@@ -62,6 +62,21 @@ def test_the_reference_decoder_agrees_with_the_reader(decode, make_header, make_
     header = make_header(codebook_sizes=sizes, reset_interval=50)
     stream = write(header, make_codes(header, 180))
     assert decode(stream) == read_codes(io.BytesIO(stream))[1].T.tolist()
+
+
+@pytest.mark.parametrize("coded", [True, False])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_the_reference_decoder_reads_frames_of_their_own_depth(decode, make_header, deep_codes, coded, channels):
+    sizes = tuple(np.repeat((64, 1000, 9000, 1), channels))
+    header = make_header(codebook_sizes=sizes, channels=channels, layout=Layout(channels - 1), packing=Packing.CODED)
+    codes = deep_codes(header, 90)
+    sink = io.BytesIO()
+    with Writer(sink, header, 40, AdaptiveCounts(header.level_sizes) if coded else None) as writer:
+        writer.write(codes)
+    assert decode(sink.getvalue()) == codes.T.tolist()
+    lower = io.BytesIO()
+    truncate(io.BytesIO(sink.getvalue()), lower, 2 * channels)
+    assert decode(lower.getvalue()) == codes[: 2 * channels].T.tolist()
 
 
 def test_the_reference_decoder_refuses_damage(decode, example):

@@ -8,9 +8,23 @@ import zlib
 import numpy as np
 import pytest
 
-from kvant.bitstream import Layout, Reader, info, read_codes, seek, truncate, verify
+from kvant.bitstream import (
+    ABSENT,
+    AdaptiveCounts,
+    Layout,
+    Packing,
+    Reader,
+    Writer,
+    info,
+    read_codes,
+    seek,
+    truncate,
+    verify,
+)
+from kvant.bitstream.audio_block import CODED
 from kvant.bitstream.container import HEAD_BYTES, MAGIC, BlockType, frame_block
 from kvant.bitstream.fields import varint
+from kvant.bitstream.range_coder import RangeDecoder
 from kvant.errors import BitstreamError, UsageError
 
 MEGABYTE = 1 << 20
@@ -121,6 +135,43 @@ def test_20_000_mutated_streams(make_header, make_codes, write, split):
                 assert peak_memory(lambda way=way, stream=stream: ends_well_or_named(way, stream)) < 4 * MEGABYTE
             else:
                 ends_well_or_named(way, stream)
+
+
+def test_500_mutated_streams_of_coded_frames(make_header, deep_codes, split, monkeypatch):
+    """No byte makes a reader decode more than 32 symbols, whatever is claimed; what comes out is in the codebooks."""
+    decoded = 0
+
+    def counting(decoder, starts):
+        nonlocal decoded
+        decoded += 1
+        return get(decoder, starts)
+
+    get = RangeDecoder.get
+    monkeypatch.setattr(RangeDecoder, "get", counting)
+    rng = np.random.default_rng(2)
+    sizes = (64, 64, 5, 5, 300, 300)
+    header = make_header(channels=2, layout=Layout.STREAMS, codebook_sizes=sizes, packing=Packing.CODED)
+    sink = io.BytesIO()
+    with Writer(sink, header, 20, AdaptiveCounts(header.level_sizes)) as writer:
+        writer.write(deep_codes(header, 40))
+    blocks = split(sink.getvalue())
+    assert any(block.flags & CODED for block in blocks)
+    changed = 0
+    for index in range(500):
+        stream = (mutate_bytes(rng, sink.getvalue()), mutate_fields(rng, blocks))[index % 10 > 1]
+        decoded = 0
+        try:
+            reader = Reader(io.BytesIO(stream))
+            for block in reader:
+                sizes_now = np.array(reader.header.codebook_sizes[: len(block.codes)])[:, None]
+                assert ((block.codes >= ABSENT) & (block.codes < sizes_now)).all()
+                changed += bool(block.audio.coded)
+        except BitstreamError:
+            pass
+        assert decoded <= 32 * len(stream)
+        way = WAYS[1 + index % (len(WAYS) - 1)]
+        ends_well_or_named(way, stream)
+    assert changed > 250
 
 
 def header_claiming(make_header, offset, layout, value):

@@ -2,12 +2,13 @@
 
 import hashlib
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kvant.bitstream import Header, Layout, Writer, read_codes, truncate, verify
+from kvant.bitstream import ABSENT, AdaptiveCounts, Header, Layout, Packing, Writer, read_codes, truncate, verify
 
 HERE = Path(__file__).parent
 
@@ -76,3 +77,35 @@ def test_truncates_to_the_same_bytes():
     sink = io.BytesIO()
     truncate(io.BytesIO((HERE / "stereo-1.0.kvt").read_bytes()), sink, 4)
     assert sink.getvalue() == (HERE / "stereo-truncated-to-4-1.0.kvt").read_bytes()
+
+
+CODED = replace(
+    STEREO, model_id="golden-coded", codebook_sizes=(64, 64, 1024, 1024, 16, 16, 9000, 9000), packing=Packing.CODED
+)
+
+
+def coded_golden_codes():
+    """Codes [8, 60] that repeat, in frames of depths from 0 to 4; each level has some."""
+    frame = np.arange(60, dtype=np.int64)
+    depths = np.stack([np.minimum(frame // 3 % 9, 8 - frame // 3 % 9), (frame // 7) % 5])
+    codes = np.stack([(size - 1 + frame**2 // 40) % size for size in CODED.codebook_sizes])
+    level = np.arange(8) // 2
+    return np.where(depths[np.arange(8) % 2] > level[:, None], codes, ABSENT)
+
+
+def test_coded_frames_of_their_own_depth_are_the_same_bytes():
+    """Blocks of 12.5 frames a second, two seconds each; counts that adapt code depths and the levels that repeat."""
+    stream = (HERE / "coded-1.1.kvt").read_bytes()
+    header, codes = read_codes(io.BytesIO(stream))
+    assert header == CODED
+    np.testing.assert_array_equal(codes, coded_golden_codes())
+    sink = io.BytesIO()
+    writer = Writer(sink, CODED, None, AdaptiveCounts(CODED.level_sizes))
+    writer.write(codes)
+    writer.close(115_000)
+    assert sink.getvalue() == stream
+    assert hashlib.sha256(stream).hexdigest() == "5d0e712ec420d35de0b291c212894f84348a3307d87c2bbe58f6d9aa08655c58"
+    lower = io.BytesIO()
+    truncate(io.BytesIO(stream), lower, 4)
+    assert lower.getvalue() == (HERE / "coded-truncated-to-4-1.1.kvt").read_bytes()
+    np.testing.assert_array_equal(read_codes(io.BytesIO(lower.getvalue()))[1], codes[:4])

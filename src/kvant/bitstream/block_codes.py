@@ -1,4 +1,4 @@
-"""Codes of a block to its bytes and back: raw, or range coded where that is shorter (FORMAT.md, sections 5 and 6)."""
+"""Codes of a block to its bytes and back: raw, or range coded where that is shorter (FORMAT.md, section 5)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The END block: how much there was, and a hash of all codes (FORMAT.md, section 7)."""
+"""The END block: how much there was, and a hash of all codes (FORMAT.md, section 6)."""
 
 import hashlib
 import struct

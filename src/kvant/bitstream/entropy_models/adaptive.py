@@ -1,4 +1,4 @@
-"""Counts that begin anew in every block: an entropy model without tables (FORMAT.md, section 6)."""
+"""Counts that begin anew in every block: an entropy model without tables (FORMAT.md, section 5.4)."""
 
 from collections.abc import Sequence
 
