@@ -39,19 +39,19 @@ from kvant.training.integer_network import RoundedNetwork
 SEGMENTS, BATCH, SECONDS, CLIPS, SEED = 2400, 10, 4.0, 16, 0
 SERIAL = 2
 """Levels that look at their own past."""
-STEPS, DEEP_STEPS = 800, 400
-"""Of the serial levels, and of the others and the depths."""
+STEPS, DEPTH_STEPS = (800, 800, 400, 400, 400, 400, 400, 400, 250, 250, 250, 250), 600
+"""Of each level, and of the depths."""
 BLOCK = 150
 """Frames of a block when bits are counted."""
 
 
 @torch.inference_mode()
 def coded(codec: Codec, wavs: list[torch.Tensor]) -> list[CodedBlocks]:
-    """Codes of wavs [B, 1, N], and the errors that each level leaves."""
+    """Codes of wavs [B, 1, N], and the errors before and after each level."""
     found = []
     for wav in wavs:
         residual = codec.encoder(codec.pad(wav)).transpose(1, 2)
-        codes, errors = [], []
+        codes, errors = [], [residual.square().sum(-1)]
         for book in codec.quantizer.codebooks:
             level = book.search(residual.flatten(0, 1)).reshape(residual.shape[:2])
             residual = residual - book.lookup(level)
@@ -124,6 +124,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    torch.manual_seed(SEED)
     work, folder = arguments.work, find(arguments.model)
     work.mkdir(parents=True, exist_ok=True)
     codec = load_codec(folder / WEIGHTS)
@@ -132,14 +133,13 @@ def main() -> None:
     vectors = integer_vectors(books)
     blocks = training_blocks(codec, arguments.corpus, work / "blocks.safetensors")
     depth = RoundedNetwork((DEPTHS_PAST, *DEPTH_HIDDEN, len(books) + 1))
-    network(work / "depth.safetensors", depth, depth_batches(blocks, SEED), DEEP_STEPS)
+    network(work / "depth.safetensors", depth, depth_batches(blocks, SEED), DEPTH_STEPS)
     serial, networks = [level < SERIAL for level in range(len(books))], []
     for level, book in enumerate(books):
         counts = np.bincount(blocks.codes[:, level].ravel(), minlength=len(book))
         batches = level_batches(blocks, vectors, level, serial[level], SEED)
-        steps = STEPS if serial[level] else DEEP_STEPS
         made = level_network(book, counts, level)
-        networks.append(network(work / f"level-{level}.safetensors", made, batches, steps))
+        networks.append(network(work / f"level-{level}.safetensors", made, batches, STEPS[level]))
     tensors = assembled(vectors, serial, networks, depth)
     save_file(tensors, folder / "entropy.safetensors")
     clips = held_out_clips(arguments.corpus / "dev", CLIPS)

@@ -18,8 +18,8 @@ from kvant.export import export
 from kvant.model_file import read_model_file, write_model_file
 from kvant.runtime.models import WEIGHTS, find
 
-CLIPS = 24
-LIMITS = np.geomspace(90.0, 1.0, 12)
+CLIPS = 16
+LIMITS = np.geomspace(80.0, 1.5, 10)
 
 
 def main() -> None:

@@ -36,16 +36,17 @@ Curve = tuple[np.ndarray, np.ndarray]
 
 @torch.no_grad()
 def levelled(codec: Codec, wav: Tensor) -> tuple[Tensor, np.ndarray]:
-    """Sums of the first k vectors, [B, K, D, T], of wav's latents, and the squared errors [B, K, T] that they leave."""
+    """Sums of the first 0 to K vectors of wav's latents, [B, K + 1, D, T], and the squared errors that they leave."""
     latents = codec.encoder(codec.pad(wav))
     codes = codec.quantizer.encode(latents)
-    sums = torch.stack([codec.quantizer.decode(codes[:, : k + 1]) for k in range(codes.shape[1])], dim=1)
+    prefixes = [codec.quantizer.decode(codes[:, : k + 1]) for k in range(codes.shape[1])]
+    sums = torch.stack([torch.zeros_like(latents), *prefixes], dim=1)
     return sums, (latents[:, None] - sums).square().sum(2).numpy()
 
 
 def chosen(sums: Tensor, depths: np.ndarray) -> Tensor:
     """Latents [B, D, T] of `depths` [B, T]."""
-    places = torch.from_numpy(depths - 1)[:, None, None].expand(-1, 1, *sums.shape[2:])
+    places = torch.from_numpy(depths)[:, None, None].expand(-1, 1, *sums.shape[2:])
     return sums.gather(1, places)[:, 0]
 
 
@@ -56,7 +57,7 @@ def limit_at(curve: Curve, mean: float) -> float:
 
 def drawn(errors: np.ndarray, curve: Curve, rng: np.random.Generator) -> np.ndarray:
     """Depths [B, T] of a batch."""
-    levels, frames = errors.shape[1:]
+    levels, frames = errors.shape[1] - 1, errors.shape[2]
     return np.stack([
         np.full(frames, rng.choice([1, 2, 4, 8]))
         if rng.random() < CONSTANT

@@ -28,7 +28,7 @@ def blocks(count: int = 12) -> CodedBlocks:
     rng = np.random.default_rng(0)
     first = (rng.integers(SIZE, size=(count, 1)) + np.arange(FRAMES) * (1 + np.arange(count)[:, None] % 2)) % SIZE
     codes = np.stack([first, (np.roll(first, -1, axis=1) * 5 + 3) % SIZE, (first * 3) % SIZE], axis=1)
-    errors = np.exp(-np.arange(LEVELS)[:, None] + rng.normal(size=(count, 1, FRAMES)))
+    errors = np.exp(-np.arange(LEVELS + 1)[:, None] + rng.normal(size=(count, 1, FRAMES)))
     return CodedBlocks(codes, errors)
 
 
@@ -57,8 +57,9 @@ def test_integers_compute_what_was_trained() -> None:
 
 def test_depths_are_the_fewest_below_the_limit() -> None:
     errors = np.array([[9.0, 3.0, 5.0], [4.0, 2.0, 5.0], [1.0, 1.0, 5.0]])
-    assert depths_below(errors, 4.5).tolist() == [2, 1, 3]
-    assert depths_below(errors, 100.0).tolist() == [1, 1, 1]
+    assert depths_below(errors, 4.5).tolist() == [1, 0, 2]
+    assert depths_below(errors, 2.5).tolist() == [2, 1, 2]
+    assert depths_below(errors, 100.0).tolist() == [0, 0, 0]
 
 
 def test_drawn_blocks_are_prefixes_of_their_depths() -> None:

@@ -13,14 +13,14 @@ LENGTHS = (75, 150, 300)
 
 
 def depths_below(errors: np.ndarray, limit: float) -> np.ndarray:
-    """int64 [..., T]: the fewest levels, 1..K, that bring the errors [..., K, T] below `limit`; all, if none do."""
+    """int64 [..., T]: the fewest levels, 0..K, that bring the errors [..., K + 1, T] below `limit`; all, if none do."""
     below = errors < limit
-    return np.where(below.any(axis=-2), below.argmax(axis=-2) + 1, errors.shape[-2])
+    return np.where(below.any(axis=-2), below.argmax(axis=-2), errors.shape[-2] - 1)
 
 
 @dataclass(frozen=True)
 class CodedBlocks:
-    """codes [S, K, T] of S segments, and the squared errors [S, K, T] that each level leaves of a frame's latents."""
+    """codes [S, K, T] of S segments, and squared errors [S, K + 1, T] of a frame's latents after 0, 1, ... K levels."""
 
     codes: np.ndarray
     errors: np.ndarray
@@ -46,7 +46,7 @@ class CodedBlocks:
         if rng.random() < CONSTANT:
             depths = np.full(length, rng.integers(level + 1, levels + 1))
         else:
-            mean = rng.uniform(max(1.0, 0.6 * level), levels)
+            mean = rng.uniform(max(0.7, 0.6 * level), levels)
             errors = self.errors[segment, :, start : start + length]
             depths = depths_below(errors, float(np.exp(np.interp(mean, curve[0], np.log(curve[1])))))
         return np.where(np.arange(levels)[:, None] < depths, codes, ABSENT).astype(np.int64), depths
