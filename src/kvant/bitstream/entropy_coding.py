@@ -1,4 +1,4 @@
-"""Depths and levels of a block as range coded bytes, by the frequencies of an entropy model (FORMAT.md, section 5.3)."""
+"""Depths and levels of a block as range coded bytes, by an entropy model's frequencies (FORMAT.md, section 5.3)."""
 
 import numpy as np
 

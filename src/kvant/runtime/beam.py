@@ -15,7 +15,10 @@ class BeamEncoder:
 
     codebooks: [V_k, D] of the levels to search, in the order of the stream. beam: sums of vectors kept from each level
     to the next, at least 1. limit: of the squared error that a frame may have; it gets the fewest levels that come
-    below, or all, and ABSENT codes behind them. None: all levels.
+    below, one at least, or all, and ABSENT codes behind them. None: all levels.
+
+    A decoder can do without any, as a frame's depth of 0 in a stream says. But those that heard one level at least when
+    they learnt are worse for it: at an equal rate, the other frames need the bits less.
     """
 
     def __init__(self, graph: Graph, codebooks: list[np.ndarray], beam: int, limit: float | None = None) -> None:
@@ -53,7 +56,7 @@ class BeamEncoder:
         costs = np.zeros((len(latents), 1), np.float32)
         codes = np.zeros((len(latents), 1, 0), np.int64)
         for level, (vectors, half_energies) in enumerate(zip(self._codebooks, self._half_energies), start=1):
-            if self._limit is not None:
+            if self._limit is not None and level > 1:
                 deeper = np.square(residuals[:, 0]).sum(axis=1) >= self._limit
                 places, residuals, costs, codes = (each[deeper] for each in (places, residuals, costs, codes))
             scores = residuals.reshape(-1, latents.shape[1]) @ vectors.T

@@ -169,7 +169,7 @@ class Codec:
         encode, closer to the recording at the same bitrate, the same to decode. It chooses for `num_codebooks` levels.
         Fewer of them decode as ever, but searching for fewer would have found closer ones.
 
-        limit: of the squared error of a frame's latents. Each frame gets the fewest levels that come below it, at most
+        limit: of the squared error of a frame's latents. Each frame gets the fewest levels that come below it, 1 to
         `num_codebooks`, and ABSENT codes behind them: bits go where they are needed. `self.limit` knows one for a rate.
         """
         wav = validate(wav, sample_rate)
