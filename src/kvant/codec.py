@@ -58,8 +58,8 @@ class Codec(nn.Module):
         """Algorithmic latency in samples: output n is decided by input up to n + latency - 1, for some n by that one.
 
         Of a causal codec hop_length + pre_skip: a hop must be full before it can be coded, and is heard `pre_skip`
-        later. Looking ahead adds what the receptive fields reach beyond; math.inf if there is no end to it. Of windows, as
-        SNAC's attention has, that is a bound: they end where their neighbours begin.
+        later. Looking ahead adds what the receptive fields reach beyond; math.inf if there is no end to it. Windows,
+        as of SNAC's attention, end together, and reach no further than that.
         """
         ahead: Fraction | float = Fraction(self.hop_length - 1)
         if isinstance(self.encoder, LookAhead):

@@ -22,6 +22,7 @@ from kvant.heads import CentredISTFTHead
 from kvant.layers.adaptive_norm import AdaptiveLayerNorm
 from kvant.layers.bidirectional_lstm import BidirectionalLSTM, DoubledResidual
 from kvant.layers.centred_conv import CentredConv1d, CentredMirroredConv1d
+from kvant.layers.local_attention import LocalAttention
 from kvant.layers.lstm import LSTM
 from kvant.layers.normed_conv import Normed, NormedTransposedConv1d
 from kvant.layers.parallel import LookAheadParallel
@@ -49,6 +50,7 @@ LOOK_AHEAD: dict[type, Callable[[], LookAhead]] = {
     CentredSEANetEncoder: lambda: CentredSEANetEncoder(SEANET, 5, LookAheadChain()),
     DACDecoder: lambda: DACDecoder(latent_dim=6, channels=16, strides=(5, 3, 2)),
     DACEncoder: lambda: DACEncoder(channels=3, strides=(2, 3, 5), latent_dim=6),
+    LocalAttention: lambda: LocalAttention(8, window=5, head_dim=4),
     LookAheadChain: lambda: LookAheadChain(nn.Conv1d(1, 4, 7, stride=3, padding=2), nn.Tanh(), nn.Conv1d(4, 6, 1)),
     LookAheadParallel: lambda: LookAheadParallel(CentredConv1d(2, 4, 5), Pointwise(nn.Conv1d(2, 4, 1))),
     SNACDecoder: lambda: SNACDecoder(latent_dim=6, channels=16, strides=(5, 3, 2)),
@@ -56,6 +58,9 @@ LOOK_AHEAD: dict[type, Callable[[], LookAhead]] = {
     Told: lambda: Told(told_decoder(), torch.tensor([1])),
     VocosDecoder: lambda: VocosDecoder(5, BackboneConfig(8, 12, blocks=2), CentredISTFTHead(8, 32, 8, lead=16)),
 }
+
+PERIODS: dict[type, int] = {LocalAttention: 5}
+"""Outputs after which what an output depends on repeats, where that is not after each stride."""
 
 WITHOUT_END: dict[type, Callable[[], LookAhead]] = {
     BigCodecDecoder: lambda: BigCodecDecoder(latent_dim=6, channels=16, strides=(5,), lstm_layers=2),
@@ -89,7 +94,9 @@ CODECS_LOOKING_AHEAD: dict[str, Any] = {
     "encodec-music": encodec_music.Config(
         latent_dim=6, num_codebooks=3, codebook_size=32, lstm_layers=1, seanet=SEANetConfig(filters=4, strides=(2, 5))
     ),
-    "snac": snac.Config(strides=(2, 5), encoder_channels=4, decoder_channels=16, codebook_size=32),
+    "snac": snac.Config(
+        strides=(2, 5), encoder_channels=4, decoder_channels=16, codebook_size=32, attention_window=6, head_dim=8
+    ),
     "speechtokenizer": speechtokenizer.Config(
         latent_dim=6, num_codebooks=3, codebook_size=32, lstm_layers=1, seanet=SEANetConfig(filters=4, strides=(2, 5))
     ),

@@ -23,6 +23,9 @@ official = pytest.importorskip("snac")
 RELEASE = snac.PUBLISHED["snac-24khz"]
 CONFIGS = {
     "24 kHz, narrow": replace(RELEASE.config, encoder_channels=4, decoder_channels=48, codebook_size=64),
+    "music, narrow": replace(
+        snac.PUBLISHED["snac-32khz"].config, encoder_channels=8, decoder_channels=128, codebook_size=64
+    ),
     "odd strides": replace(RELEASE.config, strides=(3, 5), encoder_channels=6, decoder_channels=16, codebook_size=32),
 }
 
@@ -38,7 +41,7 @@ def models(request: pytest.FixtureRequest) -> tuple[nn.Module, Codec]:
         encoder_rates=list(config.strides),
         decoder_dim=config.decoder_channels,
         decoder_rates=list(config.strides[::-1]),
-        attn_window_size=None,
+        attn_window_size=config.attention_window,
         codebook_size=config.codebook_size,
         codebook_dim=config.codebook_dim,
         vq_strides=list(config.code_strides),

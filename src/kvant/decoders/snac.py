@@ -1,10 +1,11 @@
 """The decoder of SNAC (Siuzdak et al., 2024): depthwise convolutions, and noise it can shape at every rate."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
 
 from torch import Tensor, nn
 
+from kvant.layers.local_attention import LocalAttention
 from kvant.layers.noise_block import NoiseBlock
 from kvant.layers.snake import Snake
 from kvant.layers.snake_unit import snake_units
@@ -41,14 +42,23 @@ class NoisyUpsampling(nn.Module):
 class SNACDecoder(LookAheadChain):
     """latents [B, D, T] -> wav [B, 1, T * hop] within (-1, 1), hop being the product of `strides`.
 
-    Depthwise Conv7, a map to `channels`, a `NoisyUpsampling` for each stride, then Snake, Conv7 and tanh.
+    Depthwise Conv7, a map to `channels`, a `NoisyUpsampling` for each stride, then Snake, Conv7 and tanh. attention:
+    builds what the models for music have after the map, over so many channels.
     """
 
-    def __init__(self, latent_dim: int, channels: int, strides: Sequence[int]) -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        channels: int,
+        strides: Sequence[int],
+        attention: Callable[[int], LocalAttention] | None = None,
+    ) -> None:
         layers: list[nn.Module] = [
             nn.Conv1d(latent_dim, latent_dim, 7, padding=3, groups=latent_dim),
             nn.Conv1d(latent_dim, channels, 1),
         ]
+        if attention:
+            layers.append(attention(channels))
         for seed, stride in enumerate(strides):
             layers.append(NoisyUpsampling(channels, stride, seed))
             channels //= 2
@@ -62,6 +72,8 @@ class SNACDecoder(LookAheadChain):
         for layer in self.layers:
             if isinstance(layer, NoisyUpsampling):
                 x, start = layer(x, start), start * layer.stride
+            elif isinstance(layer, LocalAttention):
+                x = layer.piece(x, start)
             else:
                 x = layer(x)
         return x

@@ -27,7 +27,7 @@ class StridedQuantizer(nn.Module):
         if len(quantizer.codebook_sizes) != 1:
             raise UsageError(f"a scale needs a quantizer of one code, not of {len(quantizer.codebook_sizes)}")
         if stride < 1 or span % stride:
-            raise UsageError(f"stride {stride}: must divide {span}, the longest")
+            raise UsageError(f"stride {stride}: must divide {span}, what a frame spans")
         self.quantizer, self.stride, self.span = quantizer, stride, span
         self.codebook_sizes = quantizer.codebook_sizes * (span // stride)
 
@@ -65,22 +65,24 @@ class StridedQuantizer(nn.Module):
 
 
 class MultiScaleQuantizer(MultiStageQuantizer):
-    """Stages of falling stride: latents [B, D, T * S], S = strides[0] -> codes [B, K, T], K = sum of S / stride.
+    """Stages of falling stride: latents [B, D, T * S] -> codes [B, K, T], K = sum of S / stride; S is the first stride.
 
     Strides (4, 2, 1) give a frame 1 + 2 + 4 = 7 slots, coarse first, each scale's in order of time; `unfold` gives the
-    paper's list, a sequence for each scale. A frame of codes lasts S latent frames, so a codec built on this counts S
-    of its encoder's hops as one `hop_length`, and pads to whole frames as ever; latents that are not whole frames are
-    refused. The stages are those of a MultiStageQuantizer, so its gradient is too: I, if the last stride is 1 and its
-    stage is straight-through.
+    paper's list, a sequence for each scale. A frame may hold more than one code of the first scale: `span` is S then, a
+    multiple of all strides. A frame of codes lasts S latent frames, so a codec built on this counts S of its encoder's
+    hops as one `hop_length`, and pads to whole frames as ever; latents that are not whole frames are refused. The
+    stages are those of a MultiStageQuantizer, so its gradient is too: I, if the last stride is 1 and its stage is
+    straight-through.
     """
 
-    def __init__(self, levels: Sequence[Quantizer], strides: Sequence[int]) -> None:
-        """levels: of one code each. UsageError: strides are not as many, rise, or do not divide the first."""
+    def __init__(self, levels: Sequence[Quantizer], strides: Sequence[int], span: int | None = None) -> None:
+        """levels: of one code each. UsageError: strides are not as many, rise, or do not divide the span."""
         if len(levels) != len(strides) or sorted(strides, reverse=True) != list(strides):
             raise UsageError(f"strides {tuple(strides)}: one for each of {len(levels)} levels, the longest first")
-        super().__init__([StridedQuantizer(level, stride, strides[0]) for level, stride in zip(levels, strides)])
-        self.strides = tuple(strides)
-        self.slot_strides = tuple(stride for stride in strides for _ in range(strides[0] // stride))
+        whole = strides[0] if span is None else span
+        super().__init__([StridedQuantizer(level, stride, whole) for level, stride in zip(levels, strides)])
+        self.strides, self.span = tuple(strides), whole
+        self.slot_strides = tuple(stride for stride in strides for _ in range(whole // stride))
 
     def forward(self, latents: Tensor, num_codebooks: int | Tensor | None = None) -> Quantized:
         """As MultiStageQuantizer's. UsageError: latents that are not whole frames."""
@@ -103,8 +105,8 @@ class MultiScaleQuantizer(MultiStageQuantizer):
         self.check(latents)
         codebooks = self.blocks(latents, levels_of(num_codebooks, len(self.codebook_sizes)))
         batch, dim, _ = latents.shape
-        frames = latents.reshape(batch, dim, -1, self.strides[0]).transpose(1, 2)
-        codes = beam_search(frames.reshape(-1, dim * self.strides[0]), codebooks, beam)
+        frames = latents.reshape(batch, dim, -1, self.span).transpose(1, 2)
+        codes = beam_search(frames.reshape(-1, dim * self.span), codebooks, beam)
         return codes.reshape(batch, -1, len(codebooks)).transpose(1, 2)
 
     def decode_level(self, level: Quantizer, codes: Tensor) -> Tensor:
@@ -116,26 +118,26 @@ class MultiScaleQuantizer(MultiStageQuantizer):
         blocks = []
         for scale in self.levels:
             vectors = vectors_of(scale.quantizer, latents)  # type: ignore[attr-defined]
-            for start in range(0, self.strides[0], scale.stride):  # type: ignore[attr-defined]
-                block = vectors.new_zeros(*vectors.shape, self.strides[0])
+            for start in range(0, self.span, scale.stride):  # type: ignore[attr-defined]
+                block = vectors.new_zeros(*vectors.shape, self.span)
                 block[..., start : start + scale.stride] = vectors[..., None]  # type: ignore[attr-defined]
                 blocks.append(block.flatten(1))
         return blocks[:num_codebooks]
 
     def unfold(self, codes: Tensor) -> list[Tensor]:
         """Codes [B, K, T] as the paper has them: for each scale, int64 [B, T * S / stride]."""
-        scales = codes.split([self.strides[0] // stride for stride in self.strides], dim=1)
+        scales = codes.split([self.span // stride for stride in self.strides], dim=1)
         return [scale.transpose(1, 2).flatten(1) for scale in scales]
 
     def fold(self, scales: Sequence[Tensor]) -> Tensor:
         """Inverse of `unfold`."""
-        slots = [self.strides[0] // stride for stride in self.strides]
+        slots = [self.span // stride for stride in self.strides]
         return torch.cat(
             [scale.unflatten(1, (-1, count)).transpose(1, 2) for scale, count in zip(scales, slots)], dim=1
         )
 
     def check(self, latents: Tensor) -> None:
         """UsageError: latents [B, D, n] whose n is no multiple of S."""
-        if latents.shape[-1] % self.strides[0]:
-            frames, span = latents.shape[-1], self.strides[0]
+        if latents.shape[-1] % self.span:
+            frames, span = latents.shape[-1], self.span
             raise UsageError(f"{frames} latent frames: a frame of codes takes {span}; pad the wav to whole ones")
