@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kvant.errors import UsageError
+from kvant.errors import ModelError, UsageError
 from kvant.extras import import_extra
 from kvant.runtime import DEFAULT
 from kvant.runtime import load as load_graphs
@@ -40,6 +40,9 @@ def _imported(name: str) -> Path:
     """The folder of published weights of that name. ModelError: nobody published any, as far as Kvant knows."""
     try:
         obtaining = import_extra("kvant.importing.obtaining", "train")
-    except UsageError:
-        return find(name)
+    except UsageError as missing:
+        try:
+            return find(name)
+        except ModelError as error:
+            raise ModelError(f"{error}; weights others published need torch: pip install 'kvant[train]'") from missing
     return Path(obtaining.located(name))

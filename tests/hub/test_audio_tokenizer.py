@@ -21,6 +21,7 @@ from tests.speech import speech
 
 transformers = pytest.importorskip("transformers")
 hub = pytest.importorskip("kvant.hub")
+tokenizing = pytest.importorskip("kvant.hub.audio_tokenizer").tokenizing
 
 
 def processor(model: Any) -> Any:
@@ -221,3 +222,9 @@ class TestTraining:
 def test_an_architecture_that_is_not_known_here() -> None:
     with pytest.raises(ModelError, match="architecture '' is not known here"):
         hub.KvantAudioTokenizer(hub.KvantConfig())
+
+
+def test_codes_with_something_beside_them_are_refused() -> None:
+    """As a codec of segments gives, which is no `Codec`."""
+    with pytest.raises(UsageError, match="loud: gives more than codes"):
+        tokenizing(nn.Identity(), "loud")

@@ -173,6 +173,16 @@ def test_a_name_nobody_knows() -> None:
         obtain("nonsense")
 
 
+def test_without_torch_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_torch(module: str, extra: str, purpose: str = "") -> None:
+        raise UsageError("this needs the package 'torch'")
+
+    monkeypatch.setattr("kvant.loading.import_extra", no_torch)
+    with pytest.raises(ModelError, match=r"no model of this name .*; weights others published need torch: pip install"):
+        kvant.load("encodec-24khz")
+    assert kvant.load().name == "kvant-voice-24k"
+
+
 def test_where_the_cache_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from kvant.runtime.models import cache
 
