@@ -73,6 +73,21 @@ def test_attention_is_the_equation_of_its_docstring(window: int) -> None:
         torch.testing.assert_close(layer(x), plainly(layer, x), rtol=1e-5, atol=1e-6)
 
 
+def test_attention_a_window_at_a_time_is_attention_at_once() -> None:
+    """As graphs have it; from the beginning, and amid streams of different ages."""
+    layer, queries, keys, values = (
+        WindowedAttention(8, 2, 5),
+        noise(3, 2, 13, 4),
+        noise(3, 2, 17, 4),
+        noise(3, 2, 17, 4),
+    )
+    for heard in ([0, 0, 0], [0, 2, 100]):
+        ages = torch.tensor(heard)
+        at_once = layer._answer(queries, keys, values, ages)
+        torch.testing.assert_close(layer._answers(queries, keys, values, ages), at_once)
+    assert (at_once[0, :, 0] - values[0, :, 4]).abs().max() < 1e-6, "what begins asks itself alone"
+
+
 def test_attention_forgets_what_left_the_window() -> None:
     """Frame 9 asks frames 5 to 9, all of them, and no others."""
     layer, x = WindowedAttention(8, heads=2, window=5), noise(1, 8, 12).requires_grad_()

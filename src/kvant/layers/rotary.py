@@ -11,7 +11,7 @@ class Rotary(nn.Module):
 
     The product of a query turned at p and a key turned at s then depends on p - s alone. Positions only grow in a
     stream, so whole turns are taken off in float64, where days of frames are counted exactly, before anything is
-    rounded. max_period: P, 2 pi times which is the slowest turn's limit, in frames.
+    rounded. max_period: P; no pair takes more than 2 pi P frames for a turn.
     """
 
     rates: Tensor

@@ -17,8 +17,7 @@ class WindowedAttention(Causal):
 
     with q and k turned by their positions, neighbouring channels as pairs, and no biases. The state is the keys,
     turned, and the values of the window - 1 frames before, each [B, H, window - 1, d], and the number of frames heard,
-    int64 [B]; all zero at first. What was not heard is not asked. A block of T frames weighs T (window - 1 + T)
-    products: long signals are better given in blocks.
+    int64 [B]; all zero at first. What was not heard is not asked.
     """
 
     def __init__(self, channels: int, heads: int, window: int, max_period: float = 10000.0) -> None:
@@ -45,13 +44,30 @@ class WindowedAttention(Causal):
         projected = self.into(x.transpose(1, 2)).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         queries, new_keys = self.rotary(projected[:2], heard[:, None] + frames).unbind(0)
         keys, values = torch.cat([keys, new_keys], dim=2), torch.cat([values, projected[2]], dim=2)
-        y = F.scaled_dot_product_attention(queries, keys, values, self._visible(frames, heard))
+        y = self._answers(queries, keys, values, heard)
         y = self.out(y.transpose(1, 2).flatten(2)).transpose(1, 2)
         return y, (keys[:, :, length:], values[:, :, length:], heard + length)
 
-    def _visible(self, frames: Tensor, heard: Tensor) -> Tensor:
-        """Which keys, those of the state first, each frame of a block may ask: bool [B, 1, T, window - 1 + T]."""
+    def _answers(self, queries: Tensor, keys: Tensor, values: Tensor, heard: Tensor) -> Tensor:
+        """[B, H, T, d] of queries [B, H, T, d], keys and values [B, H, window - 1 + T, d].
+
+        A window of queries at a time, so that long signals cost in proportion to their length, not to its square. In a
+        graph, where T may be free, all at once.
+        """
+        if torch.compiler.is_compiling():
+            return self._answer(queries, keys, values, heard)
+        answers = []
+        for start in range(0, queries.shape[2], self.window):
+            stop = min(start + self.window, queries.shape[2])
+            asked = slice(start, stop + self.window - 1)
+            part = queries[:, :, start:stop], keys[:, :, asked], values[:, :, asked]
+            answers.append(self._answer(*part, heard + start))
+        return torch.cat(answers, dim=2)
+
+    def _answer(self, queries: Tensor, keys: Tensor, values: Tensor, heard: Tensor) -> Tensor:
+        """The same; each frame asks the keys from its own place on to a window further, of those that were heard."""
         past = self.window - 1
-        places = torch.arange(past + len(frames), device=frames.device)
-        within = (places >= frames[:, None]) & (places <= frames[:, None] + past)
-        return (within & (places >= past - heard[:, None, None]))[:, None]
+        frames = torch.arange(queries.shape[2], device=queries.device)[:, None]
+        places = torch.arange(keys.shape[2], device=queries.device)
+        visible = (places >= frames) & (places <= frames + past) & (places >= past - heard[:, None, None])
+        return F.scaled_dot_product_attention(queries, keys, values, visible[:, None])
