@@ -2,17 +2,19 @@
 
 import io
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import kvant
+from kvant.audio import open_audio, write
 from kvant.bitstream import ABSENT, Packing, Reader, info, read_codes, truncate, verify
 from kvant.bitstream.entropy_models.tables import counted
 from kvant.errors import ModelError, UsageError
 from kvant.runtime import memory
 from kvant.runtime.beam import BeamEncoder
-from kvant.runtime.files import decode_file
+from kvant.runtime.files import decode_file, encode_file
 from kvant.runtime.variable import limit_for
 
 LIMITS = {"750": 150.0, "1500": 65.0, "3000": 25.0}
@@ -84,6 +86,22 @@ def test_variable_streams_decode_to_what_their_codes_do(calibrated: kvant.Codec,
     raw = kvant.compress(wav, 24_000, bitrate=1500, variable=True, packing=Packing.RAW)
     np.testing.assert_array_equal(kvant.decompress(raw)[0], heard)
     assert len(data) < len(raw)
+
+
+def test_live_frames_of_their_own_depth_decode_alike(
+    tmp_path: Path, calibrated: kvant.Codec, speech: np.ndarray
+) -> None:
+    """Blocks of one frame, each with as many slots as it needs."""
+    write(tmp_path / "in.wav", speech[None, :50_000], 24_000, subtype="FLOAT")
+    heard = []
+    for live in (True, False):
+        sink = io.BytesIO()
+        with open_audio(tmp_path / "in.wav") as source:
+            encode_file(source, sink, calibrated, live=live, limit=65.0)
+        sink.seek(0)
+        heard.append(kvant.decompress(sink.getvalue())[0])
+        assert len({len(block.codes) for block in Reader(sink)}) > (3 if live else 0)
+    np.testing.assert_allclose(*heard, atol=1e-5)
 
 
 def test_a_truncated_variable_stream_has_depths_up_to_its_own(calibrated: kvant.Codec, speech: np.ndarray) -> None:
