@@ -4,12 +4,12 @@ VENV ?= .venv
 # The CPU build is enough for everything here; any torch from 2.6 on will do.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test lint bench table ablation lab bench-quantizers figure clean
+.PHONY: demo test lint bench table ablation lab bench-quantizers bench-codecs codecs figure clean
 
 demo: $(VENV)/.core
 	$(VENV)/bin/kvant demo --force --output demo
 
-test: $(VENV)/.dev lint
+test: $(VENV)/.peers lint
 	$(VENV)/bin/python -m pytest
 
 lint: $(VENV)/.dev
@@ -20,8 +20,7 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.core
 	$(VENV)/bin/python benchmarks/speed.py
 
-bench-quantizers: $(VENV)/.dev
-	$(VENV)/bin/python -m pip install --quiet --editable '.[peers]'
+bench-quantizers: $(VENV)/.peers
 	$(VENV)/bin/python benchmarks/quantizers.py
 
 # The corpus, the closed form that training starts from, and both measured beside Opus, Codec2 and Speex: some twenty
@@ -51,6 +50,14 @@ lab: $(VENV)/.dev
 		if [ $$found -ne 0 ] && [ $$found -ne 4 ]; then exit $$found; fi; \
 		$(VENV)/bin/kvant lab report --output runs/lab --markdown docs/laboratory.md && exit $$found
 
+# The table of known codecs, some minutes.
+codecs: $(VENV)/.dev
+	$(VENV)/bin/python recipes/codecs_table.py docs/codecs/README.md
+
+# Known codecs beside their official packages: nothing else should run meanwhile.
+bench-codecs: $(VENV)/.peers
+	$(VENV)/bin/kvant bench codecs --engine torch,onnxruntime
+
 figure: $(VENV)/.core
 	$(VENV)/bin/kvant demo --force --output demo
 	cp demo/spectrograms.png docs/spectrograms.png
@@ -66,6 +73,12 @@ $(VENV)/.core: pyproject.toml
 $(VENV)/.dev: $(VENV)/.core
 	$(VENV)/bin/python -m pip install --quiet '$(TORCH)'
 	$(VENV)/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+# The official packages of known codecs, beside which ours are tested.
+$(VENV)/.peers: $(VENV)/.dev tests/peers/packages.txt
+	$(VENV)/bin/python -m pip install --quiet --editable '.[peers]'
+	$(VENV)/bin/python -m pip install --quiet --no-deps --requirement tests/peers/packages.txt
 	touch $@
 
 $(VENV)/.eval: $(VENV)/.dev

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from kvant.codec import Codec
 from kvant.quantizers import TrackedCodebook
-from kvant.streaming import LookAhead
+from kvant.streaming import LookAhead, at_depth
 
 COUNTED_SECONDS = 1
 
@@ -84,7 +84,7 @@ def _encode(codec: Any, wav: Tensor) -> Tensor:
 
 
 def _decode(codec: Any, codes: Tensor) -> Tensor:
-    return codec.decoder(codec.quantizer.decode(codes))
+    return at_depth(codec.decoder, codes.shape[1])(codec.quantizer.decode(codes))
 
 
 def _counted(function: Any, codec: Any, block: Tensor) -> tuple[Tensor, int]:
