@@ -3,6 +3,7 @@
 `pip install einops` and `pip install --no-deps moshi`; without them these tests are skipped.
 """
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -134,6 +135,29 @@ def test_its_own_stream_is_that_until_a_window_is_full(pair: tuple[Any, Codec]) 
     apart = (stream - whole).abs().amax(dim=(0, 1)) / whole.abs().max()
     assert apart[:10].max() < 1e-5
     assert apart[10:].min() > 1e-4
+
+
+def test_in_training_latents_commitment_and_gradients_are_its(pair: tuple[Any, Codec]) -> None:
+    """Each level's commitment counts once among all levels, on either side of the split."""
+    theirs, ours = pair
+    theirs.set_num_codebooks(MIMI.num_codebooks)
+    official, quantizer = (copy.deepcopy(model.quantizer).train() for model in (theirs, ours))
+    for module in official.modules():
+        if hasattr(module, "_initialized"):
+            module._initialized.fill_(1)
+    with torch.no_grad():
+        latents = ours.encoder(ours.pad(speech(1.1, batch=2)))
+    left, right = latents.clone().requires_grad_(), latents.clone().requires_grad_()
+    expected, result = official(left, 75.0), quantizer(right)
+    assert torch.equal(result.codes, expected.codes)
+    torch.testing.assert_close(result.latents, expected.x)
+    torch.testing.assert_close(result.losses["commitment"], expected.penalty)
+    weights = torch.randn(latents.shape, generator=torch.Generator().manual_seed(0))
+    ((weights * expected.x).mean() + expected.penalty).backward()
+    ((weights * result.latents).mean() + result.losses["commitment"]).backward()
+    assert left.grad is not None
+    assert left.grad.any()
+    torch.testing.assert_close(right.grad, left.grad)
 
 
 def test_the_published_names_and_shapes() -> None:
