@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from kvant.codec import Codec
-from kvant.codecs import CODECS
+from kvant.codecs import CODECS, SEGMENTED
 from kvant.codecs.completing import CompletingCodec
 from kvant.codecs.mirrored import MirroredCodec
+from kvant.codecs.segmented import SegmentedCodec
 from kvant.errors import ModelError
 from kvant.model_file import read_model_file, write_model_file
 from kvant.quantizers import MultiScaleQuantizer, TrackedCodebook
@@ -29,7 +30,7 @@ def statistics(codec: nn.Module) -> set[str]:
     }
 
 
-def tensors_of(codec: Codec, half: bool = True) -> dict[str, np.ndarray]:
+def tensors_of(codec: nn.Module, half: bool = True) -> dict[str, np.ndarray]:
     """What inference needs, by name: trained weights rounded to float16 if `half`, fixed transforms as they are."""
     dropped = statistics(codec)
     trained = {name for name, _ in codec.named_parameters()}
@@ -57,7 +58,12 @@ def config_from_json(kind: type, values: dict[str, Any]) -> Any:
 
 
 def save_codec(
-    path: Path, codec: Codec, architecture: str, config: Any, record: dict[str, Any], half: bool = True
+    path: Path,
+    codec: Codec | SegmentedCodec,
+    architecture: str,
+    config: Any,
+    record: dict[str, Any],
+    half: bool = True,
 ) -> None:
     """Write `codec` as a model file. record: `name` and anything to remember (training, licence, measures).
 
@@ -72,18 +78,21 @@ def save_codec(
     write_model_file(path, tensors_of(codec, half), metadata, overwrite=True)
 
 
-def signal_of(codec: Codec) -> dict[str, Any]:
+def signal_of(codec: Codec | SegmentedCodec) -> dict[str, Any]:
     """What the runtime must know of a codec, whose graphs do not say it.
 
-    Of what looks ahead, `encoder_overlap` and `decoder_overlap`: the frames (before, behind) that a piece is computed
-    with, null for all. Of mirrored edges, `first_frames`. `completes`: the encoder itself completes the last hop.
+    Of segments, their `segment_length` and `segment_stride`, and no more. Of what looks ahead, `encoder_overlap` and
+    `decoder_overlap`: the frames (before, behind) that a piece is computed with, null for all. Of mirrored edges,
+    `first_frames`. `completes`: the encoder itself completes the last hop.
     """
     signal: dict[str, Any] = {
         "sample_rate": codec.sample_rate,
         "hop_length": codec.hop_length,
-        "pre_skip": codec.pre_skip,
         "codebook_sizes": codec.quantizer.codebook_sizes,
     }
+    if isinstance(codec, SegmentedCodec):
+        return signal | {"segment_length": codec.segment_length, "segment_stride": codec.segment_stride}
+    signal["pre_skip"] = codec.pre_skip
     if isinstance(codec.quantizer, MultiScaleQuantizer):
         signal["slot_strides"] = codec.quantizer.slot_strides
     if isinstance(codec, MirroredCodec):
@@ -107,16 +116,35 @@ def finite(before: float, behind: float) -> list[float] | None:
 
 def load_codec(path: Path) -> Codec:
     """The codec of a model file, in float32 and evaluation mode. ModelError when config and tensors make no codec."""
+    codec = _loaded(path)
+    if not isinstance(codec, Codec):
+        raise ModelError(
+            f"{path}: codes in segments, with a scale beside the codes of each, which nothing here carries: "
+            "use kvant.checkpoint.load_segmented in Python"
+        )
+    return codec
+
+
+def load_segmented(path: Path) -> SegmentedCodec:
+    """As `load_codec`, of a codec that codes in segments."""
+    codec = _loaded(path)
+    if not isinstance(codec, SegmentedCodec):
+        raise ModelError(f"{path}: does not code in segments; use load_codec")
+    return codec
+
+
+def _loaded(path: Path) -> nn.Module:
+    """What a model file holds, whichever kind of codec that is."""
     model = read_model_file(path)
     for entry in ("architecture", "config"):
         if entry not in model.metadata:
             raise ModelError(f"{path}: its metadata give no {entry}; save the model again")
-    architecture = model.metadata["architecture"]
-    if architecture not in CODECS:
-        raise ModelError(f"{path}: architecture {architecture!r} is not known here; known: {', '.join(CODECS)}")
-    kind, build = CODECS[architecture]
+    architecture, known = model.metadata["architecture"], CODECS | SEGMENTED
+    if architecture not in known:
+        raise ModelError(f"{path}: architecture {architecture!r} is not known here; known: {', '.join(known)}")
+    kind, build = known[architecture]
     try:
-        codec = build(config_from_json(kind, model.metadata["config"]))
+        codec: nn.Module = build(config_from_json(kind, model.metadata["config"]))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: its config builds no codec ({error})") from error
     state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in model.tensors.items()}

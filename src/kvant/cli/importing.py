@@ -24,7 +24,7 @@ def import_weights(
     ] = None,
     edges: Annotated[
         str | None,
-        typer.Option("--edges", help="EnCodec: `mirror`, as published, or `silence`: causal from the first sample."),
+        typer.Option("--edges", help="Beyond the signal EnCodec (24, 32 kHz) hears its `mirror`, or `silence`."),
     ] = None,
     companion: Annotated[
         str | None,

@@ -10,6 +10,7 @@ from kvant.codecs import (
     dac,
     encodec,
     encodec_music,
+    encodec_stereo,
     frame,
     mimi,
     snac,
@@ -17,6 +18,7 @@ from kvant.codecs import (
     vocos,
     wavtokenizer,
 )
+from kvant.codecs.segmented import SegmentedCodec
 
 CODECS: dict[str, tuple[type, Callable[[Any], Codec]]] = {
     "frame": (frame.Config, frame.build),
@@ -32,3 +34,8 @@ CODECS: dict[str, tuple[type, Callable[[Any], Codec]]] = {
     "wavtokenizer": (wavtokenizer.Config, wavtokenizer.build),
 }
 """Architecture name -> (Config, build(config) -> Codec)."""
+
+SEGMENTED: dict[str, tuple[type, Callable[[Any], SegmentedCodec]]] = {
+    "encodec-stereo": (encodec_stereo.Config, encodec_stereo.build),
+}
+"""The same of those that code in segments, and are no `Codec`."""

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from kvant.checkpoint import save_codec, statistics
 from kvant.codec import Codec
-from kvant.codecs import CODECS
+from kvant.codecs import CODECS, SEGMENTED
 from kvant.codecs.published import Published
+from kvant.codecs.segmented import SegmentedCodec
 from kvant.errors import ModelError, UsageError
 from kvant.importing.checkpoint_files import read_checkpoint, sha256
 from kvant.importing.weight_norm import fold_weight_norm
@@ -24,6 +25,15 @@ def fill(published: Published, state: dict[str, Tensor]) -> Codec:
     not fit.
     """
     kind, build = CODECS[published.architecture]
+    assert isinstance(published.config, kind)
+    codec = build(published.config)
+    pour(published, state, codec)
+    return codec.eval()
+
+
+def fill_segmented(published: Published, state: dict[str, Tensor]) -> SegmentedCodec:
+    """As `fill`, of a codec that codes in segments."""
+    kind, build = SEGMENTED[published.architecture]
     assert isinstance(published.config, kind)
     codec = build(published.config)
     pour(published, state, codec)
@@ -69,7 +79,7 @@ def import_checkpoint(
     published = dataclasses.replace(published, config=dataclasses.replace(published.config, **options))
     state = read_checkpoint(checkpoint) | companion_state(name, published, companion)
     layout = published.layout_of(state)
-    codec = fill(published, state)
+    codec = (fill_segmented if published.architecture in SEGMENTED else fill)(published, state)
     digest = sha256(checkpoint)
     comparable = published.sha256 and layout == published.layouts[0]
     as_published = digest.startswith(published.sha256) if comparable else None

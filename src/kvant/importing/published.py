@@ -1,6 +1,17 @@
 """The releases Kvant knows, by the name they are imported under."""
 
-from kvant.codecs import bigcodec, dac, encodec, encodec_music, mimi, snac, speechtokenizer, vocos, wavtokenizer
+from kvant.codecs import (
+    bigcodec,
+    dac,
+    encodec,
+    encodec_music,
+    encodec_stereo,
+    mimi,
+    snac,
+    speechtokenizer,
+    vocos,
+    wavtokenizer,
+)
 from kvant.codecs.published import Published
 
 PUBLISHED: dict[str, Published] = {
@@ -8,6 +19,7 @@ PUBLISHED: dict[str, Published] = {
     **dac.PUBLISHED,
     **encodec.PUBLISHED,
     **encodec_music.PUBLISHED,
+    **encodec_stereo.PUBLISHED,
     **mimi.PUBLISHED,
     **snac.PUBLISHED,
     **speechtokenizer.PUBLISHED,
