@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 
-from kvant.bitstream.entropy_models.context import DEPTHS_PAST
+from kvant.bitstream.entropy_models.context import past_numbers
 from kvant.bitstream.entropy_models.neural import NeuralModel
 from kvant.checkpoint import load_codec
 from kvant.codec import Codec
@@ -39,7 +39,7 @@ from kvant.training.integer_network import RoundedNetwork
 SEGMENTS, BATCH, SECONDS, CLIPS, SEED = 2400, 10, 4.0, 16, 0
 SERIAL = 2
 """Levels that look at their own past."""
-STEPS, DEPTH_STEPS = (800, 800, 400, 400, 400, 400, 400, 400, 250, 250, 250, 250), 600
+STEPS, DEPTH_STEPS = (800, 800, 400, 400, 400, 400, 400, 400, 250, 250, 250, 250), 1500
 """Of each level, and of the depths."""
 BLOCK = 150
 """Frames of a block when bits are counted."""
@@ -132,7 +132,7 @@ def main() -> None:
     books = np.stack([book.weight.numpy() for book in codec.quantizer.codebooks])
     vectors = integer_vectors(books)
     blocks = training_blocks(codec, arguments.corpus, work / "blocks.safetensors")
-    depth = RoundedNetwork((DEPTHS_PAST, *DEPTH_HIDDEN, len(books) + 1))
+    depth = RoundedNetwork((past_numbers(len(books)), *DEPTH_HIDDEN, len(books) + 1))
     network(work / "depth.safetensors", depth, depth_batches(blocks, SEED), DEPTH_STEPS)
     serial, networks = [level < SERIAL for level in range(len(books))], []
     for level, book in enumerate(books):

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from kvant.bitstream.entropy_models.context import DEPTHS_KNOWN, DEPTHS_PAST, decoded
+from kvant.bitstream.entropy_models.context import DEPTHS_KNOWN, decoded, past_numbers
 from kvant.bitstream.entropy_models.integer_network import IntegerLinear, IntegerNetwork, Weights
 from kvant.bitstream.entropy_models.neural import NeuralModel
 from kvant.errors import ModelError
@@ -34,7 +34,7 @@ def tensors() -> dict[str, np.ndarray]:
         "offsets": np.array([[-3, -2, -1], [-1, 0, 1], [-1, 0, 1]], np.int8),
         "serial": np.array([True, True, False]),
         "weights": np.round(np.exp(-np.arange(1024) / 64) * 2**20 + 1).astype(np.int32),
-    } | layers(rng, "depth", DEPTHS_PAST, HIDDEN, LEVELS + 1)
+    } | layers(rng, "depth", past_numbers(LEVELS), HIDDEN, LEVELS + 1)
     for level in range(LEVELS):
         found |= layers(rng, f"level.{level}", 3 * DIM + DEPTHS_KNOWN, HIDDEN, SIZE)
     return found

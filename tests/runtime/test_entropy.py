@@ -20,7 +20,7 @@ from kvant.bitstream import (
     truncate,
     verify,
 )
-from kvant.bitstream.entropy_models.context import DEPTHS_KNOWN, DEPTHS_PAST
+from kvant.bitstream.entropy_models.context import DEPTHS_KNOWN, past_numbers
 from kvant.errors import ModelError
 from kvant.runtime.entropy import ENTROPY, read_entropy_model
 from kvant.runtime.files import slots
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
         "offsets": np.array([[-3, -2, -1], [-1, 0, 1], [-1, 0, 1]], np.int8),
         "serial": np.array([True, True, False]),
         "weights": np.round(np.exp(-np.arange(1024) / 64) * 2**20 + 1).astype(np.int32),
-    } | layers(rng, "depth", DEPTHS_PAST, HIDDEN, LEVELS + 1)
+    } | layers(rng, "depth", past_numbers(LEVELS), HIDDEN, LEVELS + 1)
     for level in range(LEVELS):
         tensors |= layers(rng, f"level.{level}", 3 * DIM + DEPTHS_KNOWN, HIDDEN, SIZE)
     save_file(tensors, tmp_path / ENTROPY)

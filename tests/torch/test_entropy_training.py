@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from kvant.bitstream.entropy_models.context import DEPTHS_PAST
+from kvant.bitstream.entropy_models.context import past_numbers
 from kvant.bitstream.entropy_models.integer_network import ACTIVATION, IntegerNetwork, Weights
 from kvant.bitstream.entropy_models.neural import NeuralModel
 from kvant.quantizers.slots import ABSENT
@@ -93,7 +93,9 @@ def test_a_trained_model_knows_what_there_is_to_know(monkeypatch: pytest.MonkeyP
             logits = network(torch.from_numpy(features).float())
         first[level] = float(torch.nn.functional.cross_entropy(logits, torch.from_numpy(targets))) / np.log(2)
         networks.append(fit(network, batches, 300, lambda step, bits: None))
-    depth = fit(RoundedNetwork((DEPTHS_PAST, 8, LEVELS + 1)), depth_batches(made, 0), 20, lambda step, bits: None)
+    depth = fit(
+        RoundedNetwork((past_numbers(LEVELS), 8, LEVELS + 1)), depth_batches(made, 0), 20, lambda step, bits: None
+    )
     model = NeuralModel(assembled(vectors, [True, False, False], networks, depth), bytes(32))
     codes, depths = made.codes[0], np.full(FRAMES, LEVELS)
     for level in range(LEVELS):

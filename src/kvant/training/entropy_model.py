@@ -12,7 +12,7 @@ from kvant.training.coded_blocks import CodedBlocks
 from kvant.training.integer_network import LOGIT, RoundedNetwork
 
 HIDDEN = (160, 96)
-DEPTH_HIDDEN = (32,)
+DEPTH_HIDDEN = (48,)
 BATCH = 2048
 OWN_PAST, AROUND = (-5, -4, -3, -2, -1), (-2, -1, 0, 1, 2)
 """Frames that the coarsest level looks at, and the others."""
@@ -49,7 +49,10 @@ def depth_batches(blocks: CodedBlocks, seed: int) -> Iterator[Batch]:
     rng, curve = np.random.default_rng((seed, len(blocks.codes))), blocks.limits()
     while True:
         parts = [blocks.draw(rng, 0, curve)[1] for _ in range(BATCH // 150)]
-        yield np.concatenate([past_depths(each, np.arange(len(each))) for each in parts]), np.concatenate(parts)
+        yield (
+            np.concatenate([past_depths(each, np.arange(len(each)), blocks.codes.shape[1]) for each in parts]),
+            np.concatenate(parts),
+        )
 
 
 def level_network(codebook: np.ndarray, counts: np.ndarray, level: int) -> RoundedNetwork:

@@ -10,10 +10,8 @@ DEPTH_REACH = 4
 """Frames on each side whose depths are looked at."""
 DEPTHS_KNOWN = 2 * (2 * DEPTH_REACH + 1) + 1
 """Numbers that `told` gives."""
-PAST = 6
+PAST = 4
 """Depths before a frame that its own is predicted from."""
-DEPTHS_PAST = 2 * PAST + 4
-"""Numbers that `past_depths` gives."""
 DEPTH, INSIDE = 8, 64
 """What a level counts for, and what it counts that a frame is in the block."""
 
@@ -49,9 +47,19 @@ def told(depths: np.ndarray, frames: np.ndarray) -> np.ndarray:
     return np.concatenate([near, inside, mean], axis=1).astype(np.int32)
 
 
-def past_depths(depths: np.ndarray, frames: np.ndarray) -> np.ndarray:
-    """int32 [n, DEPTHS_PAST]: of the depths before each frame the last ones, the least, greatest and mean, how many."""
+def past_numbers(levels: int) -> int:
+    """Numbers that `past_depths` gives."""
+    return PAST * (levels + 1) + 4
+
+
+def past_depths(depths: np.ndarray, frames: np.ndarray, levels: int) -> np.ndarray:
+    """int32 [n, past_numbers(levels)] of the depths before each frame.
+
+    Of the last ones each level that they have, and whether they are in the block; of all the least, greatest and mean,
+    and how many.
+    """
     near, inside = _at(depths, frames[:, None] + np.arange(-PAST, 0))
+    had = INSIDE * (near[..., None] > DEPTH * np.arange(levels)).reshape(len(frames), -1)
     before = np.zeros((len(frames), 4), np.int64)
     known = depths[: int(frames[-1])]
     if len(known):
@@ -60,7 +68,7 @@ def past_depths(depths: np.ndarray, frames: np.ndarray) -> np.ndarray:
         running = [DEPTH * np.minimum.accumulate(known), DEPTH * np.maximum.accumulate(known), sums]
         later = frames > 0
         before[later] = np.stack([*running, np.minimum(4 * counts, INSIDE)], axis=1)[frames[later] - 1]
-    return np.concatenate([near, inside, before], axis=1).astype(np.int32)
+    return np.concatenate([had, inside, before], axis=1).astype(np.int32)
 
 
 def _at(depths: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from kvant.bitstream.entropy_models.context import DEPTH, DEPTHS_KNOWN, DEPTHS_PAST, INSIDE, decoded, past_depths, told
+from kvant.bitstream.entropy_models.context import DEPTH, DEPTHS_KNOWN, INSIDE, decoded, past_depths, past_numbers, told
 from kvant.bitstream.entropy_models.integer_network import IntegerNetwork, Weights
 from kvant.bitstream.range_coder import TOTAL
 from kvant.errors import ModelError
@@ -34,7 +34,7 @@ class NeuralModel:
             self._offsets = offsets.astype(np.int64)
             self._tables = np.concatenate([vectors, np.zeros((levels, 1, dim), np.int8)], axis=1)
             self._weights = tensors["weights"].astype(np.int64)
-            depths = np.full(DEPTHS_PAST, max(DEPTH * levels, INSIDE))
+            depths = np.full(past_numbers(levels), max(DEPTH * levels, INSIDE))
             self._depth = IntegerNetwork(_layers(tensors, "depth"), depths)
             largest = np.abs(vectors.astype(np.int64)).max(axis=1).cumsum(axis=0)  # [K, D], of sums of levels
             told_bounds = np.full(DEPTHS_KNOWN, max(DEPTH * levels, INSIDE))
@@ -55,7 +55,7 @@ class NeuralModel:
 
     def depth_frequencies(self, depths: np.ndarray, frames: range) -> np.ndarray:
         """[n, K + 1] of the depth of each of `frames`, given depths[:t]."""
-        return self._shares(self._depth(past_depths(depths, np.asarray(frames))))
+        return self._shares(self._depth(past_depths(depths, np.asarray(frames), len(self.serial))))
 
     def frequencies(self, level: int, codes: np.ndarray, depths: np.ndarray, frames: np.ndarray) -> np.ndarray:
         """[n, V] of codes[level, t] for the t in `frames`, given all depths, codes[:level], and if serial its past."""
