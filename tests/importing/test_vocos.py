@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from kvant.checkpoint import load_codec
+from kvant.codec import Codec
 from kvant.codecs import vocos, vocos_mel
 from kvant.codecs.mirrored import MirroredCodec
 from kvant.decoders.vocos import BackboneConfig
@@ -56,6 +57,12 @@ def names(file: str) -> dict[str, tuple[int, ...]]:
     return {name: tuple(map(int, shape.split(","))) for name, shape in lines}
 
 
+def fill_tiny() -> Codec:
+    """Of both states, as the official package has them in one."""
+    front = {vocos.ENCODEC + name: tensor for name, tensor in test_encodec.tiny()[0].items()}
+    return fill(TINY, split("vocos_tiny.safetensors")[0] | front)
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:
     """The decoder's file, and EnCodec's."""
@@ -85,6 +92,15 @@ def test_silence_at_the_edges_instead(files: tuple[Path, Path], tmp_path: Path) 
     codec = load_codec(model)
     assert not isinstance(codec, MirroredCodec)
     assert codec.encode(torch.zeros(1, 1, 13)).shape == (1, 3, 3)
+    assert codec.latency == fill_tiny().latency == 6 + 10 * 6 + 2, "the decoder looks further than the first frames do"
+
+
+def test_chunks_behind_a_mirrored_encoder_are_the_whole() -> None:
+    """Those of encoding begin with as many hops as it mirrors."""
+    codec, wav = fill_tiny(), test_encodec.tiny()[1]["wav"]
+    codes = codec.encode(wav)
+    assert torch.equal(codec.encode(wav, chunk=7), codes)
+    torch.testing.assert_close(codec.decode(codes, chunk=4), codec.decode(codes), rtol=0, atol=1e-6)
 
 
 def test_every_published_tensor_has_its_place() -> None:
