@@ -71,7 +71,8 @@ def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
         ours[renamed(name, names)] = tensor
     for book in [name.removesuffix("sum") for name in ours if name.endswith(".sum")]:
         if f"{book}usage" in ours:
-            ours[f"{book}weight"] = ours.pop(f"{book}sum") / ours.pop(f"{book}usage").clamp(min=1e-5)[:, None]
+            usage = ours.pop(f"{book}usage").float().clamp(min=1e-5)
+            ours[f"{book}weight"] = ours.pop(f"{book}sum").float() / usage[:, None]
     return ours
 
 
