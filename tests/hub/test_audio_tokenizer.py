@@ -145,6 +145,15 @@ class TestFiles:
             "preprocessor_config.json",
         ]
 
+    @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, "auto"])
+    def test_it_computes_in_float32_whatever_is_asked_for(self, voice: Any, saved: Path, dtype: Any) -> None:
+        again = hub.KvantAudioTokenizer.from_pretrained(saved, dtype=dtype)
+        assert all(torch.equal(each, voice.get_buffer(name)) for name, each in again.named_buffers())
+        wav = torch.from_numpy(recordings()[1])[None, None].bfloat16()
+        made, expected = again.encode(wav), voice.encode(wav.float())
+        assert torch.equal(made.audio_codes, expected.audio_codes)
+        assert torch.get_default_dtype() == torch.float32
+
     def test_a_trained_codebook_goes_on_where_it_was(self, tmp_path: Path) -> None:
         """Running counts and sums are state, as weights are."""
         model = imported("encodec-24khz", tmp_path)

@@ -1,5 +1,7 @@
 """A codec with the verbs, names and files of an audio tokenizer of transformers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -23,17 +25,20 @@ class KvantAudioTokenizer(PreTrainedAudioTokenizerBase):
     [B, N] or [B, 1, N] is 1 where there is signal: what it leaves out is taken for silence. What `encode` and `decode`
     return has no gradient, but can be trained on.
 
-    The codec itself is `codec`; transformers' `from_pretrained` and `save_pretrained` keep all of its state.
+    The codec itself is `codec`; transformers' `from_pretrained` and `save_pretrained` keep all of its state. It
+    computes in float32, whatever dtype is asked for: rounded latents have other codes.
     """
 
     config_class = KvantConfig
     base_model_prefix = "kvant"
     main_input_name = "input_values"
     input_modalities = "audio"
+    _keep_in_fp32_modules_strict = ("codec",)
 
     def __init__(self, config: KvantConfig) -> None:
         super().__init__(config)
-        with torch.device("cpu"):  # transformers would have it without values, of which some are computed, not loaded
+        # transformers would have it without values, of which some are computed, not loaded, or in half precision
+        with torch.device("cpu"), in_float32():
             self.codec = tokenizing(config.build(), config.codec_name)
         self._computed = computed_buffers(self.codec)
         self.post_init()
@@ -106,6 +111,17 @@ class KvantAudioTokenizer(PreTrainedAudioTokenizerBase):
         return bool(self.config.return_dict if return_dict is None else return_dict)
 
 
+@contextmanager
+def in_float32() -> Iterator[None]:
+    """What is built within is of float32."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def tokenizing(codec: Any, name: str) -> Codec:
     """`codec`. UsageError: its codes are no [B, K, T] alone."""
     if not isinstance(codec, Codec):
@@ -123,9 +139,8 @@ def computed_buffers(module: nn.Module) -> list[tuple[nn.Module, str, Tensor]]:
 
 
 def masked(input_values: Tensor, padding_mask: Tensor | None) -> Tensor:
-    """input_values [B, 1, N], silent where padding_mask [B, N] or [B, 1, N] is 0. UsageError: another shape."""
+    """input_values [B, 1, N] in float32, silent where padding_mask is 0. UsageError: another shape."""
     if input_values.dim() != 3 or input_values.shape[1] != 1:
         raise UsageError(f"input_values of shape {list(input_values.shape)}: must be [B, 1, N]")
-    if padding_mask is None:
-        return input_values
-    return input_values * padding_mask.reshape(len(input_values), 1, -1).to(input_values.dtype)
+    wav = input_values.float()
+    return wav if padding_mask is None else wav * padding_mask.reshape(len(wav), 1, -1).float()
