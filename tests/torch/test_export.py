@@ -13,11 +13,11 @@ from torch import Tensor
 import kvant
 from kvant.checkpoint import load_codec, save_codec
 from kvant.codec import Codec
-from kvant.codecs import dac, frame
+from kvant.codecs import frame
 from kvant.errors import ModelError
 from kvant.export import INLINE_BYTES, adds_up, export
 from kvant.layers.context import ContextConfig
-from kvant.model_file import read_layout, read_model_file, write_model_file
+from kvant.model_file import read_layout
 from kvant.quantizers import EMACodebook, ResidualQuantizer, VectorQuantizer
 from tests.near_ties import count_near_ties
 from tests.plain_beam import count_beam_ties
@@ -255,16 +255,3 @@ def test_graphs_of_a_file_laid_out_otherwise_are_refused(exported: Exported, tmp
 
     with pytest.raises(ModelError, match="export"):
         use()
-
-
-def test_a_file_that_does_not_say_how_far_its_codec_hears_is_refused(tmp_path: Path) -> None:
-    """As those were that were saved before the runtime asked."""
-    weights = tmp_path / "model.safetensors"
-    config = dac.Config(strides=(2,), encoder_channels=2, decoder_channels=4, latent_dim=4, num_codebooks=1)
-    save_codec(weights, dac.build(config), "dac", config, {"name": "old"})
-    model = read_model_file(weights)
-    del model.metadata["signal"]["decoder_overlap"]
-    write_model_file(weights, model.tensors, model.metadata, overwrite=True)
-    with pytest.raises(ModelError, match="does not say how far this codec hears"):
-        export(weights)
-    assert not list(tmp_path.glob("*.onnx"))

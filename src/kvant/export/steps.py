@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from kvant.codec import Codec
+from kvant.codecs.completing import CompletingCodec
 from kvant.codecs.mirrored import MirroredCodec
 from kvant.protocols import Quantizer
 from kvant.quantizers import ResidualQuantizer
@@ -51,7 +52,8 @@ class EncoderHalf(Half):
         self.encoder, self.quantizer, self.hop_length = codec.encoder, codec.quantizer, codec.hop_length
         self.given = ["codes", "latents"] if adds_up(codec.quantizer) else ["codes"]
         self.declare(codec.encoder, "wav", self.given)
-        hops = (FRAMES * codec.hop_length, 1) if isinstance(codec, MirroredCodec) else (FRAMES, codec.hop_length)
+        completes = isinstance(codec, MirroredCodec | CompletingCodec)
+        hops = (FRAMES * codec.hop_length, 1) if completes else (FRAMES, codec.hop_length)
         self.block, self.free = torch.zeros(2, *hops), (0, 1)
 
     def forward(self, wav: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
