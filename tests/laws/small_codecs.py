@@ -1,11 +1,12 @@
 """Codecs whose default config is too large for a test, small."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
 from kvant.codec import Codec
-from kvant.codecs import encodec, mimi
+from kvant.codecs import encodec, mimi, soundstream
 from kvant.layers.seanet import SEANetConfig
 from kvant.layers.transformer import TransformerConfig
 
@@ -29,6 +30,11 @@ def small_mimi() -> Codec:
     return level(mimi.build(MIMI))
 
 
+def small_soundstream() -> Codec:
+    seanet = replace(soundstream.Config().seanet, filters=4, strides=(4, 8, 10))
+    return level(soundstream.build(soundstream.Config(latent_dim=6, num_codebooks=8, codebook_size=256, seanet=seanet)))
+
+
 @torch.no_grad()
 def level(codec: Codec) -> Codec:
     """With convolutions that keep the level of what goes through them: torch's start divides it by 1.7."""
@@ -38,5 +44,9 @@ def level(codec: Codec) -> Codec:
     return codec
 
 
-SMALL: dict[str, Callable[[], Codec]] = {"encodec": small_encodec, "mimi": small_mimi}
+SMALL: dict[str, Callable[[], Codec]] = {
+    "encodec": small_encodec,
+    "mimi": small_mimi,
+    "soundstream": small_soundstream,
+}
 """Architecture name -> a codec of it."""
