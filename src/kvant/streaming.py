@@ -47,10 +47,7 @@ class LookAhead(nn.Module):
         raise TypeError(f"{type(self).__name__} must declare its receptive_field")
 
     def piece(self, x: Tensor, start: int | Tensor) -> Tensor:
-        """forward of a piece [B, C, n] of a longer input, in which it begins at `start`, where that matters.
-
-        start: or int64 [B, 1], if the items of the batch begin at different places.
-        """
+        """forward of a piece [B, C, n] of longer input that begins at `start`, a place for all or int64 [B, 1]."""
         return self(x)
 
     def in_chunks(self, x: Tensor, chunk: int) -> Tensor:
