@@ -31,7 +31,7 @@ table: $(VENV)/.eval
 		phases.0.steps=0 --output runs/closed-form
 	$(VENV)/bin/kvant export --force runs/closed-form/start/model.safetensors
 	$(VENV)/bin/kvant eval Kvant=kvant-voice-24k 'its start=runs/closed-form/start' --data corpus/voices-24k/test \
-		--clips 24 --beam 1,4 --jobs 2 --force --output runs/table
+		--clips 24 --beam 1,4 --variable --jobs 2 --force --output runs/table
 	cp runs/table/table.md docs/voice-24k.md
 	cp runs/table/results.json docs/voice-24k.json
 	$(VENV)/bin/python recipes/model_card.py kvant-voice-24k docs/voice-24k

@@ -3,6 +3,7 @@
     python recipes/deepen.py corpus/voices-24k kvant-voice-24k runs/deeper --levels 12
 
 Writes model.safetensors and its graphs. Tensors that were there keep their bits, and codes of their levels stay.
+As many levels as it had are its default; all of them are there for frames of their own depth.
 """
 
 import argparse
@@ -54,7 +55,10 @@ def main() -> None:
     added = {f"quantizer.codebooks.{codec.num_codebooks + k}.weight": book for k, book in enumerate(books)}
     metadata = dict(model.metadata)
     metadata["config"] |= {"num_codebooks": arguments.levels}
-    metadata["signal"] |= {"codebook_sizes": [*codec.quantizer.codebook_sizes, *map(len, books)]}
+    metadata["signal"] |= {
+        "codebook_sizes": [*codec.quantizer.codebook_sizes, *map(len, books)],
+        "default_codebooks": codec.num_codebooks,
+    }
     arguments.output.mkdir(parents=True, exist_ok=True)
     write_model_file(arguments.output / WEIGHTS, model.tensors | added, metadata, overwrite=True)
     export(arguments.output / WEIGHTS)

@@ -28,6 +28,7 @@ def main() -> None:
     record = codec.metadata
     folder = Path(find(arguments.model))
     model = read_model_file(folder / WEIGHTS)
+    rates = [float(rate) for rate in record["variable"]["limits"]]
     evaluation = from_json(arguments.measured.with_suffix(".json").read_text(encoding="utf-8"))
     card = Template(TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=codec.name,
@@ -36,7 +37,8 @@ def main() -> None:
         levels=codec.num_codebooks,
         size=codec.codebook_sizes[0],
         lowest=f"{codec.bitrate(1) / 1000:g}",
-        highest=f"{codec.bitrate() / 1000:g}",
+        highest=f"{codec.bitrate(codec.num_codebooks) / 1000:g}",
+        variable=" to ".join(f"{rate / 1000:.1f}" for rate in (min(rates), max(rates))),
         parameters=f"{model.num_parameters / 1e6:.2f}",
         latency=f"{1000 * codec.latency / codec.sample_rate:.1f}",
         decoder_digest=codec.decoder_digest.hex(),

@@ -31,13 +31,13 @@ def test_named_target(clip: Path, tmp_path: Path, run: Callable[..., Outcome]) -
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "levels"), [("-b", "1.5", 2), ("-b", "2", 2), ("-n", "3", 3), ("-b", "99", 8)]
+    ("option", "value", "levels"), [("-b", "1.5", 2), ("-b", "2", 2), ("-n", "3", 3), ("-b", "99", 12)]
 )
 def test_rate(option: str, value: str, levels: int, clip: Path, run: Callable[..., Outcome]) -> None:
     assert run("encode", clip, option, value).code == 0
     header, codes = bitstream.read_codes(clip.with_suffix(".kvt").open("rb"))
     assert len(codes) == levels
-    assert len(header.codebook_sizes) == 8
+    assert len(header.codebook_sizes) == 12
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,8 @@ def test_rate(option: str, value: str, levels: int, clip: Path, run: Callable[..
         (["-b", "0"], "more than 0"),
         (["-b", "-3"], "more than 0"),
         (["-b", "nan"], "more than 0"),
-        (["-n", "0"], "1 to 8"),
-        (["-n", "9"], "1 to 8"),
+        (["-n", "0"], "1 to 12"),
+        (["-n", "13"], "1 to 12"),
     ],
 )
 def test_impossible_rate(options: list[str], message: str, clip: Path, run: Callable[..., Outcome]) -> None:

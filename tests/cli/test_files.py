@@ -62,7 +62,7 @@ def test_text(kvt: Path, stream: bytes, run: Callable[..., Outcome]) -> None:
     assert lines[0] == str(kvt)
     facts = dict(line.split(maxsplit=1) for line in lines[1:])
     assert facts["audio"] == "1.50 s, 1 channel at 16000 Hz"
-    assert facts["codes"] == "114 frames at 75 Hz, 8 of 8 codebooks, of 1024 entries"
+    assert facts["codes"] == "114 frames at 75 Hz, 8 of 12 codebooks, of 1024 entries"
     assert facts["size"] == f"{len(stream)} bytes"
     assert facts["complete"] == "yes"
 
@@ -70,9 +70,9 @@ def test_text(kvt: Path, stream: bytes, run: Callable[..., Outcome]) -> None:
 def test_stereo(tmp_path: Path, wav: np.ndarray, run: Callable[..., Outcome]) -> None:
     (tmp_path / "two.kvt").write_bytes(kvant.compress(np.concatenate([wav, -wav]), RATE, num_codebooks=3))
     assert "2 channels at 16000 Hz" in run("info", tmp_path / "two.kvt").out
-    assert "3 of 8 codebooks per channel" in run("info", tmp_path / "two.kvt").out
+    assert "3 of 12 codebooks per channel" in run("info", tmp_path / "two.kvt").out
     assert run("truncate", tmp_path / "two.kvt", tmp_path / "one.kvt", "-b", "0.8").code == 0
-    assert "1 of 8 codebooks per channel" in run("info", tmp_path / "one.kvt").out
+    assert "1 of 12 codebooks per channel" in run("info", tmp_path / "one.kvt").out
 
 
 def test_info_of_a_cut_file(kvt: Path, stream: bytes, run: Callable[..., Outcome]) -> None:
@@ -141,8 +141,8 @@ def test_truncating_needs_no_model(golden: Path, tmp_path: Path, run: Callable[.
     [
         ([], "give the rate"),
         (["-n", "2", "-b", "3"], "exclude each other"),
-        (["-n", "0"], "1 to 8"),
-        (["-n", "9"], "1 to 8"),
+        (["-n", "0"], "1 to 12"),
+        (["-n", "13"], "1 to 12"),
         (["-b", "0.7"], "0.75, 1.5, "),
         (["-b", "inf"], "more than 0"),
     ],

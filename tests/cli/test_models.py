@@ -35,7 +35,7 @@ def test_models_as_json(run: Callable[..., Outcome]) -> None:
     model, codec = found[DEFAULT], kvant.load()
     assert model["default"] is True
     assert model["sample_rate"] == codec.sample_rate
-    assert model["bitrates"] == [750.0 * levels for levels in range(1, 9)]
+    assert model["bitrates"] == [750.0 * levels for levels in range(1, 13)]
     assert model["latency_ms"] == pytest.approx(26.67, abs=0.01)
     assert model["decoder_digest"] == codec.decoder_digest.hex()
     assert model["model_digest"] == codec.model_digest.hex()
@@ -48,7 +48,7 @@ def test_models_as_text(run: Callable[..., Outcome]) -> None:
     done = run("models")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"{DEFAULT}, used unless -m names another\n")
-    assert "0.75, 1.5, 2.25, 3, 3.75, 4.5, 5.25, 6 kbit/s" in done.out
+    assert "0.75, 1.5, 2.25, 3, 3.75, 4.5, 5.25, 6, 6.75, 7.5, 8.25, 9 kbit/s" in done.out
     assert kvant.load().decoder_digest.hex() in done.out
 
 

@@ -32,7 +32,7 @@ class TestUsageOfEncodec:
         encoder_outputs = model.encode(inputs["input_values"], inputs["padding_mask"])
         audio_values = model.decode(**encoder_outputs, padding_mask=inputs["padding_mask"])[0]
         again = model(inputs["input_values"], inputs["padding_mask"]).audio_values
-        assert encoder_outputs.audio_codes.shape == (1, 8, -(-(12000 + model.codec.pre_skip) // 320))
+        assert encoder_outputs.audio_codes.shape == (1, 12, -(-(12000 + model.codec.pre_skip) // 320))
         assert audio_values.shape == again.shape == (1, 1, 12000)
         assert audio_values.std() > 0.05
         torch.testing.assert_close(again, audio_values, rtol=0, atol=1e-5)
@@ -97,7 +97,7 @@ def test_transformers_own_encodec_gives_the_same(tmp_path: Path) -> None:
 class TestDepth:
     def test_a_bandwidth_is_a_number_of_levels(self, voice: Any) -> None:
         wav = torch.from_numpy(recordings()[1])[None, None]
-        for bandwidth, levels in ((0.75, 1), (3.0, 4), (3.7, 4), (6, 8), (24, 8)):
+        for bandwidth, levels in ((0.75, 1), (3.0, 4), (3.7, 4), (6, 8), (24, 12)):
             codes = voice.encode(wav, bandwidth=bandwidth).audio_codes
             assert codes.shape[1] == levels
             assert torch.equal(voice.encode(wav, num_quantizers=levels).audio_codes, codes)
@@ -106,8 +106,8 @@ class TestDepth:
         ("asked", "message"),
         [
             ({"bandwidth": 0.5}, "the lowest is 0.75 kbit/s"),
-            ({"num_quantizers": 9}, "there are 1 to 8"),
-            ({"num_quantizers": 0}, "there are 1 to 8"),
+            ({"num_quantizers": 13}, "there are 1 to 12"),
+            ({"num_quantizers": 0}, "there are 1 to 12"),
             ({"num_quantizers": 2, "bandwidth": 1.5}, "give one"),
         ],
     )

@@ -22,8 +22,9 @@ LIMITS = {"750": 150.0, "1500": 65.0, "3000": 25.0}
 
 @pytest.fixture
 def calibrated(codec: kvant.Codec, monkeypatch: pytest.MonkeyPatch) -> kvant.Codec:
-    """The shipped model with a table of limits."""
+    """The shipped model with another table of limits, and without its entropy model."""
     monkeypatch.setattr(codec, "metadata", codec.metadata | {"variable": {"limits": LIMITS}})
+    monkeypatch.setattr(codec, "entropy_model", None)
     monkeypatch.setattr(memory, "_loaded", lambda name: codec)
     monkeypatch.setattr("kvant.runtime.files.load", lambda name: codec)
     return codec
@@ -118,12 +119,12 @@ def test_a_truncated_variable_stream_has_depths_up_to_its_own(calibrated: kvant.
 def test_a_codec_codes_with_its_entropy_model(
     calibrated: kvant.Codec, speech: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By default; another in its place is refused by name, and so is none."""
+    """If asked to; another in its place is refused by name, and so is none."""
     codes = calibrated.encode(speech, 24_000).codes
     model = counted(codes, calibrated.codebook_sizes, 150)
     monkeypatch.setattr(calibrated, "entropy_model", model)
-    data = kvant.compress(speech, 24_000)
-    raw = kvant.compress(speech, 24_000, packing=Packing.RAW)
+    data = kvant.compress(speech, 24_000, packing=Packing.CODED)
+    raw = kvant.compress(speech, 24_000)
     assert len(data) < 0.98 * len(raw)
     assert Reader(io.BytesIO(data)).header.table_digest == model.digest
     np.testing.assert_array_equal(read_codes(io.BytesIO(data), model)[1], codes[0])
@@ -157,7 +158,7 @@ def test_what_a_variable_bitrate_needs_is_asked_for(codec: kvant.Codec, speech: 
     with pytest.raises(UsageError, match="give bitrate"):
         kvant.compress(speech[:1000], 24_000, variable=True)
     with pytest.raises(ModelError, match="no table of limits"):
-        kvant.compress(speech[:1000], 24_000, bitrate=1500, variable=True)
+        limit_for({"name": "m"}, 1500)
     with pytest.raises(UsageError, match="above 0"):
         codec.encode(speech[:1000], 24_000, limit=0)
 

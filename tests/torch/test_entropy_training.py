@@ -57,9 +57,9 @@ def test_integers_compute_what_was_trained() -> None:
 
 def test_depths_are_the_fewest_below_the_limit() -> None:
     errors = np.array([[9.0, 3.0, 5.0], [4.0, 2.0, 5.0], [1.0, 1.0, 5.0]])
-    assert depths_below(errors, 4.5).tolist() == [1, 0, 2]
+    assert depths_below(errors, 4.5).tolist() == [1, 1, 2]
     assert depths_below(errors, 2.5).tolist() == [2, 1, 2]
-    assert depths_below(errors, 100.0).tolist() == [0, 0, 0]
+    assert depths_below(errors, 100.0).tolist() == [1, 1, 1]
 
 
 def test_drawn_blocks_are_prefixes_of_their_depths() -> None:

@@ -33,7 +33,7 @@ def test_codes_are_equal_but_for_near_ties(codec: Codec, wavs: list[np.ndarray])
     """At most one frame in a thousand, each a tie closer than 1e-4; how many is printed."""
     ties = frames = 0
     for wav in wavs:
-        codes = torch.from_numpy(kvant.load().encode(wav, codec.sample_rate).codes)
+        codes = torch.from_numpy(kvant.load().encode(wav, codec.sample_rate, codec.num_codebooks).codes)
         with torch.inference_mode():
             latents = codec.encoder(codec.pad(torch.from_numpy(wav)[:, None]))
         reference = codec.encode(torch.from_numpy(wav)[:, None])

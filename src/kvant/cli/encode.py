@@ -40,10 +40,11 @@ def encode(
 ) -> None:
     """Audio to .kvt: a file, pipe or folder.
 
-    Of a folder all audio below it is encoded, hidden files aside, and the tree is kept below OUT. Without -b or -n all
-    codebooks of the model are used; kvant truncate can drop some later. --beam 4 comes closer to the recording at the
-    same bitrate, the more codebooks the more; it chooses for as many as -b or -n say, not for what a truncation leaves.
-    --variable -b 1.5 gives each frame as many codebooks as bring its error below one limit: better at an equal average.
+    Of a folder all audio below it is encoded, hidden files aside, and the tree is kept below OUT. Without -b or -n
+    a frame has as many codebooks as the model gives by default; kvant truncate can drop some later. --beam 4 comes
+    closer to the recording at the same bitrate, the more codebooks the more; it chooses for as many as -b or -n
+    say, not for what a truncation leaves. --variable -b 1.5 gives each frame as many codebooks as bring its error
+    below one limit: better at an equal average.
     """
     options.check_rate(bitrate, num_codebooks)
     if target is not None and target.lower().endswith(AUDIO):
@@ -58,7 +59,7 @@ def encode(
     jobs = plan(source, target, AUDIO, ".kvt", force)
     codec = load(model, threads)
     limit = options.limit_of(codec, bitrate, variable)
-    levels = options.levels_of(codec, None if variable else bitrate, num_codebooks)
+    levels = options.levels_of(codec, bitrate, num_codebooks, limit)
     asked = None if packing is None else Packing[packing.name]
     raw = packed(codec, variable, asked, live).packing == Packing.RAW
     codec.check_beam(beam)

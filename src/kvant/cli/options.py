@@ -45,7 +45,7 @@ class PackingName(StrEnum):
 
 Packing = Annotated[
     PackingName | None,
-    typer.Option("--packing", help="Codes as they are, or range coded. Default: coded, if the model can; live: raw."),
+    typer.Option("--packing", help="Codes as they are, or range coded. Default: raw, and coded with --variable."),
 ]
 Stream = Annotated[str, typer.Argument(metavar="IN", help="A .kvt file, or - for standard input.")]
 Force = Annotated[bool, typer.Option("-f", "--force", help="Replace files that exist.")]
@@ -62,9 +62,14 @@ def check_rate(bitrate: float | None, num_codebooks: int | None, required: bool 
         raise UsageError(f"-b {bitrate:g}: must be more than 0 kbit/s")
 
 
-def levels_of(codec: "Codec", bitrate: float | None, num_codebooks: int | None) -> int:
-    """How many levels of `codec` the options ask for, all if none is given. UsageError: too few or too many."""
-    return codec.check_levels(num_codebooks) if bitrate is None else codec.levels(1000 * bitrate)
+def levels_of(codec: "Codec", bitrate: float | None, num_codebooks: int | None, limit: float | None = None) -> int:
+    """How many levels of `codec` the options ask for, as `Codec.check_levels` has it if none is given.
+
+    UsageError: too few or too many. A limit on the error already is what `bitrate` means.
+    """
+    if bitrate is None or limit is not None:
+        return codec.check_levels(num_codebooks, limit)
+    return codec.levels(1000 * bitrate)
 
 
 def limit_of(codec: "Codec", bitrate: float | None, variable: bool) -> float | None:

@@ -36,6 +36,7 @@ class Codec:
     """A model with the verbs encode, decode and their streams. Made by `load`.
 
     sample_rate, frame_rate: Hz. hop_length, pre_skip, latency: samples at `sample_rate`. codebook_sizes: one per level.
+    default_codebooks: levels that a frame has if nobody says how many, all of them unless the model says otherwise.
     slot_strides: latent frames that a code of each level spans, 1 unless the codec has several frame rates.
     model_digest names all weights, decoder_digest what decoding needs.
     """
@@ -49,6 +50,7 @@ class Codec:
             self.pre_skip = int(signal["pre_skip"])
             self.codebook_sizes = tuple(map(int, signal["codebook_sizes"]))
             self.reach = reach_of(signal)
+            self.default_codebooks = int(signal.get("default_codebooks", len(self.codebook_sizes)))
             self.slot_strides = tuple(map(int, signal.get("slot_strides", [1] * len(self.codebook_sizes))))
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"{model.path}: its metadata lack or garble {error}; save the model again") from error
@@ -73,7 +75,7 @@ class Codec:
         return self.reach.frames * self.hop_length + self.pre_skip
 
     def bitrate(self, num_codebooks: int | None = None) -> float:
-        """bit/s of one channel with the first `num_codebooks` levels (default all), without framing."""
+        """bit/s of one channel with the first `num_codebooks` levels (default: as coded), no framing."""
         return sum(map(code_width, self.codebook_sizes[: self.check_levels(num_codebooks)])) * self.frame_rate
 
     def levels(self, bitrate: float) -> int:
@@ -85,10 +87,10 @@ class Codec:
             raise UsageError(f"{bitrate / 1000:g} kbit/s is too low for {self.name}; it has {possible} kbit/s")
         return fitting
 
-    def check_levels(self, num_codebooks: int | None) -> int:
-        """`num_codebooks`, all for None. UsageError: outside 1..K."""
+    def check_levels(self, num_codebooks: int | None, limit: float | None = None) -> int:
+        """`num_codebooks`; for None `default_codebooks`, or all if a limit says how many. UsageError: outside 1..K."""
         if num_codebooks is None:
-            return self.num_codebooks
+            return self.default_codebooks if limit is None else self.num_codebooks
         if not 1 <= num_codebooks <= self.num_codebooks:
             raise UsageError(f"{num_codebooks} codebooks asked of {self.name}; it has 1 to {self.num_codebooks}")
         return int(num_codebooks)
@@ -147,7 +149,7 @@ class Codec:
         beam, limit: as for `encode`. They look down the levels, not at later frames: latency stays.
         """
         rate = check_sample_rate(sample_rate or self.sample_rate)
-        levels = self.check_levels(num_codebooks)
+        levels = self.check_levels(num_codebooks, limit)
         check_limit(limit)
         return EncoderStream(self, rate, channels, levels, self.encoder_for(levels, self.check_beam(beam), limit))
 

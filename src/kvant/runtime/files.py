@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from itertools import chain
 from typing import BinaryIO, NamedTuple, Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from kvant.bitstream.errors import InvalidHeader
 from kvant.bitstream.header_values import NO_TABLES
 from kvant.errors import ModelError, UsageError
 from kvant.runtime.codec import Codec, load
+from kvant.runtime.former import former
 from kvant.runtime.models import available
 from kvant.runtime.packing import Packed, packed
 
@@ -67,10 +69,14 @@ def header_for(codec: Codec, sample_rate: int, channels: int, num_samples: int |
 def codec_for(header: Header, name_or_path: str | None = None) -> Codec:
     """The model that decodes a stream: by name or path, else the shipped one with the digest the stream names.
 
-    ModelError shows both digests when the given model is another; InvalidHeader when the stream contradicts its model.
+    A model that got more levels since is taken as it was. ModelError shows both digests when the given model is
+    another; InvalidHeader when the stream contradicts its model.
     """
-    candidates = [load(name) for name in (available() if name_or_path is None else [name_or_path])]
-    for codec in candidates:
+    names = list(available()) if name_or_path is None else [name_or_path]
+    candidates = [load(name) for name in names]
+    levels = header.num_levels
+    deeper = [name for name, codec in zip(names, candidates) if codec.num_codebooks > levels]
+    for codec in chain(candidates, (former(name, levels) for name in deeper)):
         if codec.decoder_digest == header.decoder_digest:
             expected = header_for(codec, header.source_rate, header.channels, None)
             described = ("codec_rate", "hop_length", "pre_skip", "layout", "codebook_sizes", "strides")

@@ -32,7 +32,7 @@ def compress(
     """`.kvt` bytes of wav [C, N] or [N], at `bitrate` bit/s per channel or with `num_codebooks` levels (all).
 
     beam: as for `Codec.encode`. variable: each frame gets the levels it needs, so that `bitrate` is the average over
-    ordinary speech. packing: as for `kvant.runtime.packing.packed`, coded where the model knows how.
+    ordinary speech. packing: as for `kvant.runtime.packing.packed`.
     """
     if bitrate is not None and num_codebooks is not None:
         raise UsageError("give bitrate or num_codebooks, not both")

@@ -14,11 +14,11 @@ class Packed(NamedTuple):
 
 
 def packed(codec: Codec, variable: bool, packing: Packing | None = None, live: bool = False) -> Packed:
-    """By `packing`; if that is None, coded where the model has an entropy model or depths vary, and live streams raw.
+    """By `packing`; if that is None, coded where depths vary, and live streams raw.
 
-    Single frames gain little and wait for nothing. Frames of their own depth need a CODED header even if all is raw.
+    A raw stream needs no model to be looked into. Single frames gain little by coding and wait for nothing. Frames of
+    their own depth need a CODED header even if all is raw.
     """
-    by_default = not live and (variable or codec.entropy_model is not None)
-    coded = by_default if packing is None else packing == Packing.CODED
+    coded = variable and not live if packing is None else packing == Packing.CODED
     model = (codec.entropy_model or AdaptiveCounts(codec.codebook_sizes)) if coded else None
     return Packed(Packing.CODED if coded or variable else Packing.RAW, model)

@@ -13,9 +13,9 @@ LENGTHS = (75, 150, 300)
 
 
 def depths_below(errors: np.ndarray, limit: float) -> np.ndarray:
-    """int64 [..., T]: the fewest levels, 0..K, that bring the errors [..., K + 1, T] below `limit`; all, if none do."""
+    """int64 [..., T]: the fewest levels, 1..K, that bring the errors [..., K + 1, T] below `limit`; all, if none do."""
     below = errors < limit
-    return np.where(below.any(axis=-2), below.argmax(axis=-2), errors.shape[-2] - 1)
+    return np.where(below.any(axis=-2), below.argmax(axis=-2).clip(1), errors.shape[-2] - 1)
 
 
 @dataclass(frozen=True)
