@@ -59,7 +59,7 @@ def test_the_config_says_what_users_look_for(saved: Path) -> None:
     assert isinstance(config, hub.KvantConfig)
     assert (config.sampling_rate, config.hop_length, config.frame_rate) == (24000, 320, 75)
     assert (config.num_quantizers, config.codebook_size, config.audio_channels) == (12, 1024, 1)
-    assert config.target_bandwidths == [0.75 * levels for levels in range(1, 9)]
+    assert config.target_bandwidths == [0.75 * levels for levels in range(1, 13)]
     assert (config.codec_name, config.licence) == ("kvant-voice-24k", "CC-BY-SA-4.0")
     assert config.to_dict() == transformers.AutoConfig.from_pretrained(saved).to_dict()
 
