@@ -44,13 +44,12 @@ class LocalAttention(LookAhead):
         before = start % self.window if isinstance(start, int) else 0
         length = x.shape[-1]
         behind = -(before + length) % self.window
-        heard = F.pad(torch.ones_like(x[:1, 0], dtype=torch.bool), (before, behind)).unflatten(1, (-1, self.window))
-        normed = F.pad(self.norm(x.transpose(1, 2)), (0, 0, before, behind))
-        windows = self.into(normed).unflatten(1, (-1, self.window)).unflatten(-1, (3, self.heads, -1))
-        queries, keys, values = windows.permute(3, 0, 1, 4, 2, 5)  # each [B, windows, heads, window, head_dim]
+        heard = F.pad(torch.ones_like(x[:, 0], dtype=torch.bool), (before, behind)).reshape(-1, self.window)
+        normed = F.pad(self.norm(x.transpose(1, 2)), (0, 0, before, behind)).reshape(-1, self.window, x.shape[1])
+        # Windows are items of a batch: each of the three [B windows, heads, window, head_dim].
+        queries, keys, values = self.into(normed).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         places = torch.arange(self.window, device=x.device)[None]
-        y = F.scaled_dot_product_attention(
-            self.rotary(queries, places), self.rotary(keys, places), values, heard[:, :, None, None]
-        )
-        y = self.out(y.transpose(2, 3).flatten(3).flatten(1, 2)).transpose(1, 2)
+        queries, keys = self.rotary(queries, places), self.rotary(keys, places)
+        y = F.scaled_dot_product_attention(queries, keys, values, heard[:, None, None])
+        y = self.out(y.transpose(1, 2).flatten(2)).reshape(len(x), -1, x.shape[1]).transpose(1, 2)
         return x + y[..., before : before + length]
