@@ -96,7 +96,7 @@ class TestFineTuning:
             assert moved(before, kept) == set()
 
     def test_a_shipped_model_goes_by_its_name(self) -> None:
-        codec = frame.build(frame.Config())
+        codec = frame.build(frame.Config(num_codebooks=12))
         assert load_parts(codec, StartConfig("kvant-voice-24k", ("quantizer",))) == []
         assert codec.quantizer.codebooks[0].steps > 0
 
