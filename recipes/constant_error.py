@@ -26,7 +26,7 @@ from kvant.quantizers.gradients import straight_through
 from kvant.runtime.models import DEFAULT, WEIGHTS, find
 from kvant.training.closed_form import solve_codebooks
 
-EXTRA, CLIPS, BATCHES = 6, 16, 60
+EXTRA, CLIPS, BATCHES = 2, 16, 60
 Depths = Callable[[Tensor], Tensor]
 """Squared errors [K, T] after each level -> levels of each frame, int64 [T]."""
 
