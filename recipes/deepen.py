@@ -1,6 +1,6 @@
 """More levels for a trained model: codebooks fitted to what its own leave, everything else as it was.
 
-    python recipes/deepen.py corpus/voices-24k kvant-voice-24k runs/deeper --levels 12
+    python recipes/deepen.py corpus/voices-24k runs/voice runs/deeper --levels 12
 
 Writes model.safetensors and its graphs. Tensors that were there keep their bits, and codes of their levels stay.
 As many levels as it had are its default; all of them are there for frames of their own depth.
