@@ -16,6 +16,7 @@ LIGHT = ("", "errors", "extras", "files", "model_file", "audio", "bitstream", "r
 by name when a model needs it, as the command line does.)"""
 TIERS = (
     ("protocols", "receptive_field"),
+    ("pieces",),
     ("streaming",),
     ("layers",),
     ("encoders", "decoders", "heads", "quantizers"),

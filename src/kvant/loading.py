@@ -1,39 +1,31 @@
 """`kvant.load`: a codec by name, whoever made it; on onnxruntime where a model has graphs, else on torch."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kvant.errors import ModelError, UsageError
 from kvant.extras import import_extra
 from kvant.runtime import DEFAULT
-from kvant.runtime import load as load_graphs
-from kvant.runtime.models import WEIGHTS, find, look_for
+from kvant.runtime import load as load_found
+from kvant.runtime.models import find, look_for
 
 if TYPE_CHECKING:
     from kvant.runtime import Codec
-
-GRAPH = "encoder.onnx"
 
 
 def load(name_or_path: str = DEFAULT, threads: int = 1) -> "Codec":
     """The codec of a shipped model, of a model folder, or of weights others published, such as `encodec-24khz`.
 
-    Published weights are fetched and imported the first time, and kept (`kvant.runtime.models.cache` says where). A
-    folder with graphs, as `kvant export` makes them, needs no torch; without, the codec computes in torch.
+    Published weights are fetched and imported the first time, and kept (`kvant.runtime.models.cache` says where).
+    Everything else is as `kvant.runtime.load` has it: with graphs of `kvant export` without torch, else on torch.
 
-    threads: of onnxruntime. One is the default: single frames are too small to share, and a stream is not held up
-    by whatever else the other cores do. Torch has a setting of its own.
+    threads: of onnxruntime.
 
     ModelError: no such model, or its files are damaged. FetchError: a published file cannot be had; it says what to do.
     UsageError: torch is needed, and not installed.
     """
     name = str(name_or_path)
-    folder = look_for(name) or _imported(name)
-    if (folder / GRAPH).is_file():
-        return load_graphs(str(folder), threads)
-    torch_codec: Any = import_extra("kvant.torch_codec", "train", f"{name}, which has no graphs,")
-    codec: Codec = torch_codec.TorchCodec(folder / WEIGHTS)
-    return codec
+    return load_found(str(look_for(name) or _imported(name)), threads)
 
 
 def _imported(name: str) -> Path:

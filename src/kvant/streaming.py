@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from kvant.errors import UsageError
+from kvant.pieces import by_pieces, in_tiles
 from kvant.protocols import DepthConditioned, State
 from kvant.receptive_field import ReceptiveField, receptive_field
 
@@ -77,7 +78,14 @@ class LookAheadChain(LookAhead):
         return receptive_field(self.layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
+        return self.piece(x, 0)
+
+    def piece(self, x: Tensor, start: int | Tensor) -> Tensor:
+        for layer in self.layers:
+            x = in_tiles(layer, x, start)
+            stride = receptive_field(layer).stride
+            start = start * stride.denominator // stride.numerator
+        return x
 
 
 class Pointwise(Causal):
@@ -178,21 +186,6 @@ def chunked(part: LookAhead, x: Tensor, chunk: int) -> Tensor:
     is no end to what an output depends on.
     """
     field = part.receptive_field
-    taken, given = field.stride.numerator, field.stride.denominator
-    before, behind = field.overlap(taken)
-    if isinf(before) or isinf(behind):
+    if isinf(field.left) or isinf(field.right):
         raise UsageError(f"{type(part).__name__} hears the whole signal at once: leave out chunk")
-    stretches, rest = divmod(x.shape[-1], taken)
-    if rest and part.completes:
-        # A layer of stride s that lacks m < s inputs may find them m further back than it looks otherwise, by a mirror:
-        # over all layers less than a stretch.
-        stretches, rest, before = stretches + 1, 0, before + 1
-    if chunk < 1 or rest or not stretches:
-        raise UsageError(f"chunk {chunk} of {x.shape[-1]} inputs: needs at least 1, and whole multiples of {taken}")
-    outputs = []
-    for start in range(0, stretches, chunk):
-        stop = min(start + chunk, stretches)
-        first, last = int(max(start - before, 0)), int(min(stop + behind, stretches))
-        y = part.piece(x[..., first * taken : last * taken], first * taken)
-        outputs.append(y[..., (start - first) * given : (stop - first) * given])
-    return torch.cat(outputs, dim=-1)
+    return by_pieces(part.piece, field, x, chunk, part.completes)

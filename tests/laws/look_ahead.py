@@ -12,7 +12,7 @@ from kvant.decoders.bigcodec import BigCodecDecoder
 from kvant.decoders.by_depth import ByDepth, Told
 from kvant.decoders.dac import DACDecoder
 from kvant.decoders.seanet import CentredSEANetDecoder
-from kvant.decoders.snac import SNACDecoder
+from kvant.decoders.snac import NoisyUpsampling, SNACDecoder
 from kvant.decoders.vocos import BackboneConfig, VocosDecoder
 from kvant.encoders.bigcodec import BigCodecEncoder
 from kvant.encoders.dac import DACEncoder
@@ -53,6 +53,7 @@ LOOK_AHEAD: dict[type, Callable[[], LookAhead]] = {
     LocalAttention: lambda: LocalAttention(8, window=5, head_dim=4),
     LookAheadChain: lambda: LookAheadChain(nn.Conv1d(1, 4, 7, stride=3, padding=2), nn.Tanh(), nn.Conv1d(4, 6, 1)),
     LookAheadParallel: lambda: LookAheadParallel(CentredConv1d(2, 4, 5), Pointwise(nn.Conv1d(2, 4, 1))),
+    NoisyUpsampling: lambda: NoisyUpsampling(8, 3, seed=1),
     SNACDecoder: lambda: SNACDecoder(latent_dim=6, channels=16, strides=(5, 3, 2)),
     SNACEncoder: lambda: SNACEncoder(channels=3, strides=(2, 3, 5)),
     Told: lambda: Told(told_decoder(), torch.tensor([1])),

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import nn
 
@@ -18,7 +18,9 @@ UNUSED = ("torchaudio", "audiotools", "argbind", "sentencepiece", "sphn", "sound
 class Unused(ModuleType):
     """A module that has every submodule and every class, to be imported and derived from; nothing else can be done."""
 
-    __path__: ClassVar[list[str]] = []
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__ = []
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -11,8 +11,6 @@ from kvant.cli.failures import printable
 from kvant.errors import ModelError, UsageError
 from kvant.extras import import_extra
 
-GRAPHS = ("encoder.onnx", "decoder.onnx")
-
 
 def export(
     model: Annotated[
@@ -25,7 +23,7 @@ def export(
     Writes encoder.onnx and decoder.onnx beside it, which takes half a minute or two. The folder is then a model for -m:
     it needs neither torch nor the code that trained it. Needs pip install 'kvant[train]'.
     """
-    from kvant.runtime.models import WEIGHTS, look_for
+    from kvant.runtime.models import GRAPHS, WEIGHTS, look_for
 
     weights = Path(model)
     if not weights.is_file() and (folder := look_for(model)):

@@ -6,6 +6,7 @@ from math import ceil, prod
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kvant.layers.channels_last import Conv1d, ConvTranspose1d
 from kvant.layers.snake import Snake
 from kvant.layers.snake_unit import snake_units
 from kvant.streaming import LookAheadChain
@@ -22,15 +23,15 @@ class DACDecoder(LookAheadChain):
     """
 
     def __init__(self, latent_dim: int, channels: int, strides: Sequence[int]) -> None:
-        layers: list[nn.Module] = [nn.Conv1d(latent_dim, channels, 7, padding=3)]
+        layers: list[nn.Module] = [Conv1d(latent_dim, channels, 7, padding=3)]
         for stride in strides:
-            up = nn.ConvTranspose1d(channels, channels // 2, 2 * stride, stride, padding=ceil(stride / 2))
+            up = ConvTranspose1d(channels, channels // 2, 2 * stride, stride, padding=ceil(stride / 2))
             channels //= 2
             layers.append(nn.Sequential(Snake(2 * channels), up, *snake_units(channels)))
-        layers += [Snake(channels), nn.Conv1d(channels, 1, 7, padding=3), nn.Tanh()]
+        layers += [Snake(channels), Conv1d(channels, 1, 7, padding=3), nn.Tanh()]
         super().__init__(*layers)
         self.hop_length = prod(strides)
 
-    def forward(self, latents: Tensor) -> Tensor:
-        wav = self.layers(latents)
-        return F.pad(wav, (0, latents.shape[-1] * self.hop_length - wav.shape[-1]))
+    def piece(self, x: Tensor, start: int | Tensor) -> Tensor:
+        wav = super().piece(x, start)
+        return F.pad(wav, (0, x.shape[-1] * self.hop_length - wav.shape[-1]))

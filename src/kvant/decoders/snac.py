@@ -5,22 +5,24 @@ from math import ceil
 
 from torch import Tensor, nn
 
+from kvant.layers.channels_last import Conv1d, ConvTranspose1d
+from kvant.layers.depthwise_conv import DepthwiseConv1d
 from kvant.layers.local_attention import LocalAttention
 from kvant.layers.noise_block import NoiseBlock
 from kvant.layers.snake import Snake
 from kvant.layers.snake_unit import snake_units
 from kvant.receptive_field import ReceptiveField, receptive_field
-from kvant.streaming import LookAheadChain
+from kvant.streaming import LookAhead, LookAheadChain
 
 
 def upsampling(channels: int, stride: int) -> nn.ConvTranspose1d:
     """[B, channels, T] -> [B, channels / 2, T * stride], by a kernel of two strides."""
     # One more sample at odd strides, where the padding takes one too many.
     padding, output_padding = ceil(stride / 2), stride % 2
-    return nn.ConvTranspose1d(channels, channels // 2, 2 * stride, stride, padding, output_padding)
+    return ConvTranspose1d(channels, channels // 2, 2 * stride, stride, padding, output_padding)
 
 
-class NoisyUpsampling(nn.Module):
+class NoisyUpsampling(LookAhead):
     """[B, channels, T] -> [B, channels / 2, T * stride]: Snake, transposed convolution, noise, three residual units."""
 
     def __init__(self, channels: int, stride: int, seed: int) -> None:
@@ -34,8 +36,10 @@ class NoisyUpsampling(nn.Module):
     def receptive_field(self) -> ReceptiveField:
         return receptive_field(self.up).then(receptive_field(self.units))
 
-    def forward(self, x: Tensor, start: int | Tensor) -> Tensor:
-        """start: the place of the first of x in the signal, at its rate."""
+    def forward(self, x: Tensor) -> Tensor:
+        return self.piece(x, 0)
+
+    def piece(self, x: Tensor, start: int | Tensor) -> Tensor:
         return self.units(self.noise(self.up(x), start * self.stride))
 
 
@@ -54,26 +58,13 @@ class SNACDecoder(LookAheadChain):
         attention: Callable[[int], LocalAttention] | None = None,
     ) -> None:
         layers: list[nn.Module] = [
-            nn.Conv1d(latent_dim, latent_dim, 7, padding=3, groups=latent_dim),
-            nn.Conv1d(latent_dim, channels, 1),
+            DepthwiseConv1d(latent_dim, 7),
+            Conv1d(latent_dim, channels, 1),
         ]
         if attention:
             layers.append(attention(channels))
         for seed, stride in enumerate(strides):
             layers.append(NoisyUpsampling(channels, stride, seed))
             channels //= 2
-        layers += [Snake(channels), nn.Conv1d(channels, 1, 7, padding=3), nn.Tanh()]
+        layers += [Snake(channels), Conv1d(channels, 1, 7, padding=3), nn.Tanh()]
         super().__init__(*layers)
-
-    def forward(self, latents: Tensor) -> Tensor:
-        return self.piece(latents, 0)
-
-    def piece(self, x: Tensor, start: int | Tensor) -> Tensor:
-        for layer in self.layers:
-            if isinstance(layer, NoisyUpsampling):
-                x, start = layer(x, start), start * layer.stride
-            elif isinstance(layer, LocalAttention):
-                x = layer.piece(x, start)
-            else:
-                x = layer(x)
-        return x

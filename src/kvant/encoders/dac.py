@@ -5,6 +5,7 @@ from math import ceil
 
 from torch import nn
 
+from kvant.layers.channels_last import Conv1d
 from kvant.layers.snake import Snake
 from kvant.layers.snake_unit import Nonlinearity, snake_units
 from kvant.streaming import LookAheadChain
@@ -18,11 +19,11 @@ class DACEncoder(LookAheadChain):
     """
 
     def __init__(self, channels: int, strides: Sequence[int], latent_dim: int) -> None:
-        layers: list[nn.Module] = [nn.Conv1d(1, channels, 7, padding=3)]
+        layers: list[nn.Module] = [Conv1d(1, channels, 7, padding=3)]
         for stride in strides:
             layers.append(encoder_block(channels, stride))
             channels *= 2
-        layers += [Snake(channels), nn.Conv1d(channels, latent_dim, 3, padding=1)]
+        layers += [Snake(channels), Conv1d(channels, latent_dim, 3, padding=1)]
         super().__init__(*layers)
 
 
@@ -30,5 +31,5 @@ def encoder_block(
     channels: int, stride: int, depthwise: bool = False, nonlinearity: Nonlinearity = Snake
 ) -> nn.Sequential:
     """[B, channels, T * stride] -> [B, 2 channels, T]: residual units, Snake, and a convolution over two strides."""
-    down = nn.Conv1d(channels, 2 * channels, 2 * stride, stride, padding=ceil(stride / 2))
+    down = Conv1d(channels, 2 * channels, 2 * stride, stride, padding=ceil(stride / 2))
     return nn.Sequential(*snake_units(channels, depthwise, nonlinearity), nonlinearity(channels), down)

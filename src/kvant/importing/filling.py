@@ -16,6 +16,7 @@ from kvant.errors import ModelError, UsageError
 from kvant.importing.checkpoint_files import read_checkpoint, sha256
 from kvant.importing.weight_norm import fold_weight_norm
 from kvant.quantizers import TrackedCodebook
+from kvant.runtime.models import GRAPHS
 
 
 def fill(published: Published, state: dict[str, Tensor]) -> Codec:
@@ -93,6 +94,8 @@ def import_checkpoint(
         "licence": {"code": published.code_licence, "weights": published.weights_licence},
     }
     model.parent.mkdir(parents=True, exist_ok=True)
+    for graph in GRAPHS:
+        model.with_name(graph).unlink(missing_ok=True)  # of the weights that were here before
     save_codec(model, codec, published.architecture, published.config, record, half=False)
     return record
 

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kvant.errors import UsageError
+from kvant.layers.channels_last import Conv1d, ConvTranspose1d
 from kvant.layers.mirrored_conv import mirror
 from kvant.receptive_field import ReceptiveField
 from kvant.streaming import LookAhead
@@ -24,7 +25,7 @@ class CentredConv1d(LookAhead):
         self, channels: int, out_channels: int, kernel_size: int, dilation: int = 1, groups: int = 1, stride: int = 1
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(channels, out_channels, kernel_size, stride, dilation=dilation, groups=groups)
+        self.conv = Conv1d(channels, out_channels, kernel_size, stride, dilation=dilation, groups=groups)
         self.stride = stride
         self.reach = (kernel_size - 1) * dilation
         padding = self.reach - (stride - 1)
@@ -65,4 +66,4 @@ def centred_transposed_conv(channels: int, out_channels: int, kernel_size: int, 
     """
     surplus = kernel_size - stride
     padding = surplus - surplus // 2
-    return nn.ConvTranspose1d(channels, out_channels, kernel_size, stride, padding, output_padding=surplus % 2)
+    return ConvTranspose1d(channels, out_channels, kernel_size, stride, padding, output_padding=surplus % 2)

@@ -1,9 +1,9 @@
 """Causal convolution with explicit state."""
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from kvant.errors import UsageError
+from kvant.layers.channels_last import Conv1d, along_time
 from kvant.protocols import State
 from kvant.streaming import Causal
 
@@ -26,7 +26,7 @@ class CausalConv1d(Causal):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(channels, out_channels, kernel_size, stride, dilation=dilation, groups=groups, bias=bias)
+        self.conv = Conv1d(channels, out_channels, kernel_size, stride, dilation=dilation, groups=groups, bias=bias)
         self.stride = stride
         self.context = (kernel_size - 1) * dilation - (stride - 1)
         if self.context < 0:
@@ -38,5 +38,5 @@ class CausalConv1d(Causal):
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         if x.shape[-1] % self.stride:
             raise UsageError(f"a block of {x.shape[-1]} frames: give whole multiples of the stride {self.stride}")
-        x = torch.cat([state, x], dim=-1)
+        x = along_time(state, x)
         return self.conv(x), x[..., x.shape[-1] - self.context :]

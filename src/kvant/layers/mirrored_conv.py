@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from kvant.errors import UsageError
+from kvant.layers.channels_last import along_time
 from kvant.layers.conv import CausalConv1d
 from kvant.protocols import State
 
@@ -65,12 +66,12 @@ class MirroredConv1d(CausalConv1d):
         if not torch.compiler.is_exporting():
             self._check(age)
         first = (age == 0)[:, None, None]
-        begun = torch.cat([torch.where(first, mirrored_start(x, self.context), context), x], dim=-1)
+        begun = along_time(torch.where(first, mirrored_start(x, self.context), context), x)
         joined = begun
         if self.stride > 1:  # the end of the signal may lack so much; what lacks less leaves the last of it unread
             lacking, reach = self.stride - 1, torch.sym_max(x.shape[-1] - 1, self.context)
             end = mirrored_end(begun, lacking, begun.shape[-1] - 1)
-            joined = torch.cat([begun, torch.where(first, mirrored_end(x, lacking, reach), end)], dim=-1)
+            joined = along_time(begun, torch.where(first, mirrored_end(x, lacking, reach), end))
         ended = torch.full_like(age, x.shape[-1] % self.stride) > 0
         grown = (age + x.shape[-1]).clamp(max=self.context + 1)
         following = begun[..., begun.shape[-1] - self.context :], torch.where(ended, ENDED, grown)

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from kvant.layers.channels_last import Conv1d
 from kvant.receptive_field import ReceptiveField
 
 WORD = 0xFFFFFFFF
@@ -39,7 +40,7 @@ class NoiseBlock(nn.Module):
     def __init__(self, channels: int, seed: int) -> None:
         super().__init__()
         self.seed = seed
-        self.linear = nn.Conv1d(channels, channels, 1, bias=False)
+        self.linear = Conv1d(channels, channels, 1, bias=False)
 
     @property
     def receptive_field(self) -> ReceptiveField:

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from torch import nn
 
 from kvant.layers.centred_conv import CentredConv1d, CentredMirroredConv1d, centred_transposed_conv
+from kvant.layers.channels_last import Conv1d
 from kvant.layers.conv import CausalConv1d
 from kvant.layers.mirrored_conv import MirroredConv1d
 from kvant.layers.normed_conv import NormedTransposedConv1d, normed_conv, normed_matrix
@@ -31,7 +32,7 @@ class Skip(Protocol):
 
 def matrix(channels: int, out_channels: int) -> Causal:
     """A map over the channels of every frame."""
-    return Pointwise(nn.Conv1d(channels, out_channels, 1))
+    return Pointwise(Conv1d(channels, out_channels, 1))
 
 
 class Convolutions(NamedTuple):

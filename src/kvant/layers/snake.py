@@ -9,6 +9,15 @@ TINY = 1e-9
 """Keeps 1 / a finite at a = 0, where the sine is 0 too."""
 
 
+def ripple(x: Tensor, frequency: Tensor, amplitude: Tensor) -> Tensor:
+    """x + amplitude sin^2(frequency x)."""
+    phase = frequency * x
+    if torch.is_grad_enabled():
+        return torch.addcmul(x, phase.sin().square(), amplitude)
+    # In place: of large signals, new memory costs more than the arithmetic.
+    return torch.addcmul(x, phase.sin_().square_(), amplitude)
+
+
 class Snake(nn.Module):
     """x + sin^2(a x) / a for x [B, C, T], with a frequency a for each channel (Kumar et al., 2023, section 3.1).
 
@@ -25,5 +34,4 @@ class Snake(nn.Module):
         return ReceptiveField()
 
     def forward(self, x: Tensor) -> Tensor:
-        sine = torch.sin(self.alpha * x)
-        return torch.addcmul(x, sine * (self.alpha + TINY).reciprocal(), sine)
+        return ripple(x, self.alpha, (self.alpha + TINY).reciprocal())

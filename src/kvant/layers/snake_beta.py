@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from kvant.layers.anti_aliased import AntiAliased
-from kvant.layers.snake import TINY
+from kvant.layers.snake import TINY, ripple
 from kvant.receptive_field import ReceptiveField
 
 
@@ -25,8 +25,7 @@ class SnakeBeta(nn.Module):
         return ReceptiveField()
 
     def forward(self, x: Tensor) -> Tensor:
-        sine = torch.sin(self.alpha.exp()[:, None] * x)
-        return torch.addcmul(x, sine * (self.beta.exp() + TINY).reciprocal()[:, None], sine)
+        return ripple(x, self.alpha.exp()[:, None], (self.beta.exp() + TINY).reciprocal()[:, None])
 
 
 def anti_aliased_snake(channels: int) -> AntiAliased:

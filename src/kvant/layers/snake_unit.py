@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 from torch import Tensor, nn
 
+from kvant.layers.channels_last import Conv1d
+from kvant.layers.depthwise_conv import DepthwiseConv1d
 from kvant.layers.snake import Snake
 from kvant.receptive_field import ReceptiveField, receptive_field
 
@@ -24,13 +26,17 @@ class SnakeUnit(nn.Module):
         self, channels: int, dilation: int, depthwise: bool = False, nonlinearity: Nonlinearity = Snake
     ) -> None:
         super().__init__()
-        groups = channels if depthwise else 1
         reach = KERNEL // 2 * dilation
+        wide = (
+            DepthwiseConv1d(channels, KERNEL, dilation)
+            if depthwise
+            else Conv1d(channels, channels, KERNEL, dilation=dilation, padding=reach)
+        )
         self.layers = nn.Sequential(
             nonlinearity(channels),
-            nn.Conv1d(channels, channels, KERNEL, dilation=dilation, padding=reach, groups=groups),
+            wide,
             nonlinearity(channels),
-            nn.Conv1d(channels, channels, 1),
+            Conv1d(channels, channels, 1),
         )
 
     @property

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from kvant.errors import UsageError
+from kvant.layers.channels_last import Conv1d, along_time
 from kvant.protocols import State
 from kvant.streaming import Causal
 
@@ -27,7 +28,7 @@ class CausalTransposedConv1d(Causal):
         taps, rest = divmod(kernel_size, stride)
         if rest or not taps:
             raise UsageError(f"kernel_size {kernel_size}: must be a multiple of the stride {stride}")
-        self.conv = nn.Conv1d(channels, out_channels * stride, taps, groups=groups, bias=False)
+        self.conv = Conv1d(channels, out_channels * stride, taps, groups=groups, bias=False)
         self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
         if self.bias is not None:
             bound = 1 / math.sqrt(channels // groups * taps)
@@ -39,9 +40,16 @@ class CausalTransposedConv1d(Causal):
         return self.conv.weight.new_zeros(batch, self.conv.in_channels, self.context)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        x = torch.cat([state, x], dim=-1)
-        y = self.conv(x).unflatten(1, (-1, self.stride)).transpose(2, 3).flatten(2)
+        x = along_time(state, x)
+        y = interleaved(self.conv(x), self.stride)
         return y if self.bias is None else y + self.bias[:, None], x[..., x.shape[-1] - self.context :]
+
+
+def interleaved(phases: Tensor, stride: int) -> Tensor:
+    """[B, C, T stride] of [B, C stride, T]: the phases of each channel in turn, in the layout that they have."""
+    if torch.compiler.is_compiling() or phases.stride(1) != 1:
+        return phases.unflatten(1, (-1, stride)).transpose(2, 3).flatten(2)
+    return phases.transpose(1, 2).unflatten(2, (-1, stride)).transpose(2, 3).flatten(1, 2).transpose(1, 2)
 
 
 def as_convolution(weight: Tensor, stride: int, groups: int = 1) -> Tensor:

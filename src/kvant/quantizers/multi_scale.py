@@ -44,7 +44,7 @@ class StridedQuantizer(nn.Module):
         """Codes int64 [B, k, T] of latents [B, D, T * span]."""
         stretches = levels_of(num_codebooks, len(self.codebook_sizes))
         codes = self.quantizer.encode(self.means(latents))
-        return codes.reshape(len(latents), len(self.codebook_sizes), -1)[:, :stretches]
+        return codes.unflatten(0, (-1, len(self.codebook_sizes))).flatten(2)[:, :stretches]
 
     def decode(self, codes: Tensor) -> Tensor:
         """Latents [B, D, T * span] of codes [B, k, T]; zero in stretches that have no code."""
@@ -59,8 +59,7 @@ class StridedQuantizer(nn.Module):
 
     def held(self, means: Tensor) -> Tensor:
         """Latents [B, D, T * span] of [B * stretches, D, T]."""
-        _, dim, frames = means.shape
-        means = means.reshape(-1, len(self.codebook_sizes), dim, frames).permute(0, 2, 3, 1)
+        means = means.unflatten(0, (-1, len(self.codebook_sizes))).permute(0, 2, 3, 1)
         return means[..., None].expand(*means.shape, self.stride).flatten(2)
 
 

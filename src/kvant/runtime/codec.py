@@ -1,7 +1,6 @@
 """A codec to use: wav to codes and back with a model file and onnxruntime, whole or as a stream."""
 
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +9,13 @@ from kvant.audio import check_sample_rate, validate
 from kvant.bitstream import ABSENT, EntropyModel
 from kvant.bitstream.packing import code_width
 from kvant.errors import ModelError, UsageError
+from kvant.extras import import_extra
 from kvant.model_file import ModelFile, decoder_digest, digest, read_model_file
 from kvant.runtime.beam import BeamEncoder, residual_codebooks
 from kvant.runtime.entropy import read_entropy_model
 from kvant.runtime.feeds import Half
 from kvant.runtime.graph import Graph
-from kvant.runtime.models import DEFAULT, WEIGHTS, find
+from kvant.runtime.models import DECODER_GRAPH, DEFAULT, ENCODER_GRAPH, WEIGHTS, find
 from kvant.runtime.reach import reach_of
 from kvant.runtime.streams import DecoderStream, EncoderStream
 from kvant.runtime.variable import check_limit, limit_for
@@ -104,12 +104,12 @@ class Codec:
     @cached_property
     def encoder(self) -> Graph:
         """wav [B, T, hop], state -> codes [B, K, T], state."""
-        return Graph(self._folder / "encoder.onnx", self._threads)
+        return Graph(self._folder / ENCODER_GRAPH, self._threads)
 
     @cached_property
     def decoder(self) -> Graph:
         """codes [B, k, T], state -> wav [B, T, hop], state; `pre_skip` samples late."""
-        return Graph(self._folder / "decoder.onnx", self._threads)
+        return Graph(self._folder / DECODER_GRAPH, self._threads)
 
     @cached_property
     def entropy_model(self) -> EntropyModel | None:
@@ -187,11 +187,16 @@ class Codec:
 
 
 def load(name_or_path: str = DEFAULT, threads: int = 1) -> Codec:
-    """The codec of a shipped model, or of a folder made by `kvant export`.
+    """The codec of a shipped model or of a model folder: on onnxruntime with graphs of `kvant export`, else on torch.
 
     `threads`: of onnxruntime. One is the default: single frames are too small to share, and a stream is not held up
-    by whatever else the other cores do.
+    by whatever else the other cores do. Torch has a setting of its own.
 
-    ModelError: no such model, or its files are damaged.
+    ModelError: no such model, or its files are damaged. UsageError: torch is needed, and not installed.
     """
-    return Codec(read_model_file(Path(find(str(name_or_path))) / WEIGHTS), threads)
+    folder = find(str(name_or_path))
+    if (folder / ENCODER_GRAPH).is_file():
+        return Codec(read_model_file(folder / WEIGHTS), threads)
+    torch_codec = import_extra("kvant.torch_codec", "train", f"{name_or_path}, which has no graphs,")
+    codec: Codec = torch_codec.TorchCodec(folder / WEIGHTS)
+    return codec

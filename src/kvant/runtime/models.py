@@ -7,11 +7,13 @@ from kvant.errors import ModelError
 
 DEFAULT = "kvant-voice-24k"
 WEIGHTS = "model.safetensors"
+GRAPHS = ENCODER_GRAPH, DECODER_GRAPH = "encoder.onnx", "decoder.onnx"
+"""What lies beside the weights of a model that needs no torch."""
 SHIPPED = Path(__file__).parent.parent / "models"
 
 
 def available() -> dict[str, Path]:
-    """The shipped models: name -> folder with `model.safetensors`, `encoder.onnx`, `decoder.onnx`."""
+    """The shipped models: name -> folder with weights and graphs."""
     return {path.parent.name: path.parent for path in sorted(SHIPPED.glob(f"*/{WEIGHTS}"))}
 
 
