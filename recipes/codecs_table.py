@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from kvant.codecs import CODECS, encodec_stereo, frame
+from kvant.codecs import CODECS, SEGMENTED, frame
 from kvant.evaluation.facts import HEAD, facts, row
 from kvant.files import atomic_write
 from kvant.importing.published import PUBLISHED
@@ -29,10 +29,9 @@ def table() -> list[str]:
         sharing[architecture, CODECS[architecture][0]()] = [architecture]
     lines = [HEAD, "|---|" + "--:|" * (HEAD.count("|") - 3) + "---|"]
     for (architecture, config), names in sharing.items():
-        lines.append(row(", ".join(names), facts(CODECS[architecture][1], config)))
+        build = (CODECS | SEGMENTED)[architecture][1]
+        lines.append(row(", ".join(names), facts(build, config)))
         print(lines[-1], flush=True)
-    for name, release in encodec_stereo.PUBLISHED.items():
-        lines.append(row(name, facts(encodec_stereo.build, release.config)))
     return lines
 
 
