@@ -11,17 +11,21 @@ from pathlib import Path
 
 import torch
 
+from kvant.checkpoint import config_from_json
 from kvant.codecs import CODECS, SEGMENTED, frame
 from kvant.evaluation.facts import HEAD, facts, row
 from kvant.files import atomic_write
 from kvant.importing.published import PUBLISHED
+from kvant.model_file import read_model_file
+from kvant.runtime.models import DEFAULT, WEIGHTS, find
 
 BEGIN, END = "<!-- table: made by recipes/codecs_table.py -->", "<!-- end of the table -->"
 
 
 def table() -> list[str]:
     """Lines of Markdown; releases of one config share a line."""
-    sharing: dict[tuple[str, object], list[str]] = {("frame", frame.Config()): ["kvant-voice-24k"]}
+    shipped = config_from_json(frame.Config, read_model_file(find(DEFAULT) / WEIGHTS).metadata["config"])
+    sharing: dict[tuple[str, object], list[str]] = {("frame", shipped): [DEFAULT]}
     for name, release in PUBLISHED.items():
         sharing.setdefault((release.architecture, release.config), []).append(name)
     published = {release.architecture for release in PUBLISHED.values()}
