@@ -79,6 +79,7 @@ $(VENV)/.dev: $(VENV)/.core
 $(VENV)/.peers: $(VENV)/.dev tests/peers/packages.txt
 	$(VENV)/bin/python -m pip install --quiet --editable '.[peers]'
 	$(VENV)/bin/python -m pip install --quiet --no-deps --requirement tests/peers/packages.txt
+	rm -rf $(VENV)/lib/python*/site-packages/tests  # one of them leaves its own there, before which ours are not found
 	touch $@
 
 $(VENV)/.eval: $(VENV)/.dev
