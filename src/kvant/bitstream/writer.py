@@ -20,11 +20,10 @@ class Writer:
     """Writes `header` at once, a block whenever it is full, and END on `close`. Memory: one block.
 
     `block_frames`: frames per block; 1 for a live stream, by default about a second, or two with a model, which knows
-    nothing when a block begins. A block also ends where
-    `header.reset_interval` restarts the codec and where the number of codebooks changes. `model`, of which the header
-    has the digest, codes what it makes shorter. `payload_bits` counts depths and layers written so far, in bits. As a
-    context manager it closes itself, but after an exception writes nothing more: a stream without END is known to be
-    incomplete.
+    nothing when a block begins. A block also ends where `header.reset_interval` restarts the codec and where the number
+    of codebooks changes. `model`, of which the header has the digest, codes what it makes shorter. `payload_bits`
+    counts depths and layers written so far, in bits. As a context manager it closes itself, but after an exception
+    writes nothing more: a stream without END is known to be incomplete.
     """
 
     def __init__(

@@ -16,6 +16,7 @@ every frame is causal from the first on, which suits streams and training; the s
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 
@@ -23,7 +24,7 @@ from torch import Tensor
 
 from kvant.codec import Codec
 from kvant.codecs.mirrored import MirroredCodec
-from kvant.codecs.published import Layout, Published, renamed
+from kvant.codecs.published import Layout, Published, State, renamed
 from kvant.decoders.seanet import SEANetDecoder
 from kvant.encoders.seanet import SEANetEncoder
 from kvant.errors import UsageError
@@ -116,32 +117,30 @@ def names_in_transformers(state: dict[str, Tensor]) -> tuple[tuple[str, str], ..
     )
 
 
-def from_transformers(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Our state of transformers', weight norm folded: the official layout under other names."""
-    names = names_in_transformers(state)
-    return from_official({renamed(name, names): tensor for name, tensor in state.items()})
+def layouts(package: str, convert: Callable[[State], State]) -> tuple[Layout, Layout]:
+    """That of a package of EnCodec's authors, which `convert` reads, and transformers': the same under other names."""
 
+    def from_transformers(state: State) -> State:
+        names = names_in_transformers(state)
+        return convert({renamed(name, names): tensor for name, tensor in state.items()})
 
-LAYOUTS = (
-    Layout(
-        package="encodec",
-        mark=r"encoder\.model\..*",
-        convert=from_official,
-        ignorable=(r"quantizer\.vq\.layers\.\d+\._codebook\.(inited|cluster_size|embed_avg)",),
-    ),
-    Layout(
-        package="transformers",
-        mark=r"encoder\.layers\..*",
-        convert=from_transformers,
-        ignorable=(r"quantizer\.layers\.\d+\.codebook\.(inited|cluster_size|embed_avg)",),
-    ),
-)
+    statistics = r"(inited|cluster_size|embed_avg)"
+    return (
+        Layout(package, r"encoder\.model\..*", convert, (rf"quantizer\.vq\.layers\.\d+\._codebook\.{statistics}",)),
+        Layout(
+            "transformers",
+            r"encoder\.layers\..*",
+            from_transformers,
+            (rf"quantizer\.layers\.\d+\.codebook\.{statistics}",),
+        ),
+    )
+
 
 PUBLISHED = {
     "encodec-24khz": Published(
         architecture="encodec",
         config=Config(edges="mirror"),
-        layouts=LAYOUTS,
+        layouts=layouts("encodec", from_official),
         source="encodec_24khz-d7cc33bc.th",
         sha256="d7cc33bc",
         code_licence="MIT",

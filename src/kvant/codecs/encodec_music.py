@@ -14,12 +14,10 @@ what convolutions hear beyond the signal. transformers mirrors, audiocraft's con
 from dataclasses import dataclass, field
 from math import prod
 
-from torch import Tensor
-
 from kvant.codecs import centred_names
 from kvant.codecs.completing import CompletingCodec
-from kvant.codecs.encodec import names_in_transformers, residual_levels
-from kvant.codecs.published import Layout, Published, renamed
+from kvant.codecs.encodec import layouts, residual_levels
+from kvant.codecs.published import Published
 from kvant.decoders.seanet import CentredSEANetDecoder
 from kvant.encoders.seanet import CentredSEANetEncoder
 from kvant.errors import UsageError
@@ -63,32 +61,11 @@ def build(config: Config) -> CompletingCodec:
     )
 
 
-def from_transformers(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Our state of transformers', weight norm folded."""
-    names = names_in_transformers(state)
-    return centred_names.from_official({renamed(name, names): tensor for name, tensor in state.items()})
-
-
-LAYOUTS = (
-    Layout(
-        package="transformers",
-        mark=r"encoder\.layers\..*",
-        convert=from_transformers,
-        ignorable=(r"quantizer\.layers\.\d+\.codebook\.(inited|cluster_size|embed_avg)",),
-    ),
-    Layout(
-        package="audiocraft",
-        mark=r"encoder\.model\..*",
-        convert=centred_names.from_official,
-        ignorable=(r"quantizer\.vq\.layers\.\d+\._codebook\.(inited|cluster_size|embed_avg)",),
-    ),
-)
-
 PUBLISHED = {
     "encodec-32khz": Published(
         architecture="encodec-music",
         config=Config(),
-        layouts=LAYOUTS,
+        layouts=layouts("audiocraft", centred_names.from_official)[::-1],  # published in that of transformers
         source="pytorch_model.bin of facebook/encodec_32khz",
         sha256="",
         code_licence="MIT",

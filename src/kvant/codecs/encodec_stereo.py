@@ -17,8 +17,8 @@ from math import prod
 from torch import Tensor
 
 from kvant.codecs.centred_names import around_recurrence
-from kvant.codecs.encodec import names_in_transformers, residual_levels
-from kvant.codecs.published import Layout, Published, renamed
+from kvant.codecs.encodec import layouts, residual_levels
+from kvant.codecs.published import Published, renamed
 from kvant.codecs.segmented import SegmentedCodec
 from kvant.decoders.seanet import CentredSEANetDecoder
 from kvant.encoders.seanet import CentredSEANetEncoder
@@ -77,32 +77,11 @@ def from_official(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {renamed(name, NAMES): tensor for name, tensor in around_recurrence(state).items()}
 
 
-def from_transformers(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Our state of transformers'."""
-    names = names_in_transformers(state)
-    return from_official({renamed(name, names): tensor for name, tensor in state.items()})
-
-
-LAYOUTS = (
-    Layout(
-        package="encodec",
-        mark=r"encoder\.model\..*",
-        convert=from_official,
-        ignorable=(r"quantizer\.vq\.layers\.\d+\._codebook\.(inited|cluster_size|embed_avg)",),
-    ),
-    Layout(
-        package="transformers",
-        mark=r"encoder\.layers\..*",
-        convert=from_transformers,
-        ignorable=(r"quantizer\.layers\.\d+\.codebook\.(inited|cluster_size|embed_avg)",),
-    ),
-)
-
 PUBLISHED = {
     "encodec-48khz": Published(
         architecture="encodec-stereo",
         config=Config(),
-        layouts=LAYOUTS,
+        layouts=layouts("encodec", from_official),
         source="encodec_48khz-7e698e3e.th",
         sha256="7e698e3e",
         code_licence="MIT",

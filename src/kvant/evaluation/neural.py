@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import isinf
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,9 @@ def about(codec: Codec) -> dict[str, Any]:
         "sample_rate": codec.sample_rate,
         "frame_rate": codec.frame_rate,
         "codebook_sizes": list(codec.codebook_sizes),
-        "latency_ms": 1000 * codec.latency / codec.sample_rate,
+        "latency_ms": None
+        if isinf(codec.latency)
+        else 1000 * codec.latency / codec.sample_rate,  # JSON has no infinity
         "model_digest": codec.model_digest.hex(),
         "decoder_digest": codec.decoder_digest.hex(),
     }
