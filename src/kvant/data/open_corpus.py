@@ -47,13 +47,18 @@ def decode(path: Path) -> tuple[np.ndarray, int]:
     if path.suffix != ".g722":
         wav, rate = read(path)
         return wav.mean(axis=0), rate
-    av = import_extra("av", "eval", "decoding G.722")
+    av = g722_decoder()
     try:
         with av.open(str(path), format="g722") as container:
             blocks = [frame.to_ndarray().reshape(-1) for frame in container.decode(audio=0)]
     except av.FFmpegError as error:
         raise AudioError(f"{path}: cannot be decoded ({error}); unpack its package again") from error
     return np.concatenate([np.zeros(0, np.int16), *blocks]).astype(np.float32) / 32768, 16000
+
+
+def g722_decoder() -> Any:
+    """The module av. UsageError: not installed."""
+    return import_extra("av", "eval", "decoding G.722")
 
 
 def fetch_packages(
@@ -83,6 +88,7 @@ def make_corpus(
     overwrite: bool = False,
 ) -> list[str]:
     """Fetch, decode, trim, level and write `out`/{train,dev,test}; a line a split and source on what was made."""
+    g722_decoder()
     if not overwrite:
         check_absent([out / split for split in SPLITS])
     packages = fetch_packages(recipe.licences, cache, progress)
@@ -145,7 +151,7 @@ def _write_split(
         total["hours"] += length / RATE / 3600
     hours = writer.num_samples / RATE / 3600
     software = {"numpy": np.__version__, "soxr": soxr.__version__, "soundfile": sf.__version__}
-    software["av"] = import_extra("av", "eval", "decoding G.722").__version__
+    software["av"] = g722_decoder().__version__
     writer.manifest = {"version": VERSION, "split": writer.name, "sample_rate": RATE, "samples": writer.num_samples}
     writer.manifest |= {"clips": writer.num_clips, "hours": hours, "sources": totals}
     writer.manifest |= {"rules": RULES, "software": software}
