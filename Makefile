@@ -9,8 +9,9 @@ TORCH ?= torch==2.13.0
 demo: $(VENV)/.core
 	$(VENV)/bin/kvant demo --force --output demo
 
+# Two tests at a time: a process that has run its half takes from what the other has left.
 test: $(VENV)/.peers lint
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

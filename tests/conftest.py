@@ -1,9 +1,13 @@
 """Torch is optional for users of codecs, and so for their tests: without it, those of the torch side are left out."""
 
+import os
 import sys
 from importlib.util import find_spec
 
 import pytest
+
+for pool in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(pool, "1")  # read once by each library, and by those of processes that tests start
 
 if find_spec("torch") is None:
     collect_ignore = [

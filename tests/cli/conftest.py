@@ -15,7 +15,9 @@ from kvant.audio import read, write
 from kvant.cli.app import app
 
 ASSETS = Path(kvant.__file__).parent / "assets"
-COMMAND = [sys.executable, "-c", "from kvant.cli import main; main()"]
+SCRIPT = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from kvant.cli import main; main()"
+COMMAND = [sys.executable, "-c", SCRIPT]
+"""Heeds Ctrl-C even where the tests do not: a job in the background of a shell ignores it, and so do its children."""
 RATE = 16000
 
 
