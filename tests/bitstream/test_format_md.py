@@ -25,10 +25,16 @@ def example():
 
 @pytest.fixture(scope="module")
 def decode():
-    """The reference decoder."""
+    """The reference decoder: stream -> blocks of (frames, gain)."""
     names = {}
     exec(compile(fenced("python"), "FORMAT.md", "exec"), names)
     return names["decode"]
+
+
+def frames(blocks):
+    """Without gains, which none may have."""
+    assert {gain for _, gain in blocks} <= {b""}
+    return [frame for block, _ in blocks for frame in block]
 
 
 def test_the_example_is_what_the_writer_writes(example):
@@ -54,14 +60,14 @@ def test_the_example_is_what_the_writer_writes(example):
 
 
 def test_the_reference_decoder_reads_the_example(decode, example):
-    assert decode(example) == [[1, 999], [2, 0], [1023, 512]]
+    assert frames(decode(example)) == [[1, 999], [2, 0], [1023, 512]]
 
 
 @pytest.mark.parametrize("sizes", [(1024,) * 8, (1, 2, 3, 1000, 2**24), (2,) * 64])
 def test_the_reference_decoder_agrees_with_the_reader(decode, make_header, make_codes, write, sizes):
     header = make_header(codebook_sizes=sizes, reset_interval=50)
     stream = write(header, make_codes(header, 180))
-    assert decode(stream) == read_codes(io.BytesIO(stream))[1].T.tolist()
+    assert frames(decode(stream)) == read_codes(io.BytesIO(stream))[1].T.tolist()
 
 
 @pytest.mark.parametrize("coded", [True, False])
@@ -73,10 +79,24 @@ def test_the_reference_decoder_reads_frames_of_their_own_depth(decode, make_head
     sink = io.BytesIO()
     with Writer(sink, header, 40, AdaptiveCounts(header.level_sizes) if coded else None) as writer:
         writer.write(codes)
-    assert decode(sink.getvalue()) == codes.T.tolist()
+    assert frames(decode(sink.getvalue())) == codes.T.tolist()
     lower = io.BytesIO()
     truncate(io.BytesIO(sink.getvalue()), lower, 2 * channels)
-    assert decode(lower.getvalue()) == codes[: 2 * channels].T.tolist()
+    assert frames(decode(lower.getvalue())) == codes[: 2 * channels].T.tolist()
+
+
+@pytest.mark.parametrize("packing", Packing)
+def test_the_reference_decoder_reads_segments(decode, make_header, make_codes, packing):
+    header = make_header(reset_interval=15, segment_stride=4752, packing=packing)
+    codes = make_codes(header, 35) // 9
+    gains = [0.1, 0.0, 65536.0]
+    sink = io.BytesIO()
+    with Writer(sink, header, None, AdaptiveCounts(header.level_sizes) if packing else None) as writer:
+        for part, gain in zip(np.split(codes, [15, 29], axis=1), gains):
+            writer.write_segment(part, gain)
+    blocks = decode(sink.getvalue())
+    assert [frame for block, _ in blocks for frame in block] == codes.T.tolist()
+    assert b"".join(gain for _, gain in blocks) == np.array(gains, "<f4").tobytes()
 
 
 def test_the_reference_decoder_refuses_damage(decode, example):

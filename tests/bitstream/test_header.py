@@ -136,8 +136,8 @@ def test_a_later_minor_version_may_add_what_can_be_skipped(make_header):
     payload = bytearray(header.to_bytes())
     payload[1] = 9
     assert Header.from_bytes(payload + struct.pack("<BH3s", 0x81, 3, b"new")) == header
-    with pytest.raises(UnsupportedVersion, match=r"stream 1\.9 needs header extension 1"):
-        Header.from_bytes(payload + struct.pack("<BH3s", 0x01, 3, b"new"))
+    with pytest.raises(UnsupportedVersion, match=r"stream 1\.9 needs header extension 2"):
+        Header.from_bytes(payload + struct.pack("<BH3s", 0x02, 3, b"new"))
     with pytest.raises(Damaged):
         Header.from_bytes(payload + struct.pack("<BH3s", 0x81, 4, b"new"))
 

@@ -174,6 +174,29 @@ def test_500_mutated_streams_of_coded_frames(make_header, deep_codes, split, mon
     assert changed > 250
 
 
+def test_2_000_mutated_streams_of_segments(make_header, make_codes, split):
+    """Gains that come out are numbers that a decoder can multiply by, and no frame comes twice."""
+    rng = np.random.default_rng(3)
+    header = make_header(reset_interval=8, segment_stride=2300)
+    sink = io.BytesIO()
+    with Writer(sink, header) as writer:
+        for index, part in enumerate(np.split(make_codes(header, 30), [8, 16, 24, 29], axis=1)):
+            writer.write_segment(part, 0.1 * index)
+    blocks = split(sink.getvalue())
+    gains = 0
+    for index in range(2_000):
+        stream = (mutate_bytes(rng, sink.getvalue()), mutate_fields(rng, blocks))[index % 10 > 1]
+        ends_well_or_named(read, stream)
+        ends_well_or_named(WAYS[index % len(WAYS)], stream)
+        try:
+            for block in Reader(io.BytesIO(stream)):
+                assert block.gain is None or 0 <= block.gain <= 65536
+                gains += block.gain is not None
+        except BitstreamError:
+            pass
+    assert gains > 2_000
+
+
 def header_claiming(make_header, offset, layout, value):
     payload = bytearray(make_header().to_bytes())
     struct.pack_into(layout, payload, offset, value)

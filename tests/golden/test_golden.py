@@ -8,7 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kvant.bitstream import ABSENT, AdaptiveCounts, Header, Layout, Packing, Writer, read_codes, truncate, verify
+from kvant.bitstream import (
+    ABSENT,
+    AdaptiveCounts,
+    Header,
+    Layout,
+    Packing,
+    Reader,
+    Writer,
+    read_codes,
+    truncate,
+    verify,
+)
 
 HERE = Path(__file__).parent
 
@@ -109,3 +120,40 @@ def test_coded_frames_of_their_own_depth_are_the_same_bytes():
     truncate(io.BytesIO(stream), lower, 4)
     assert lower.getvalue() == (HERE / "coded-truncated-to-4-1.1.kvt").read_bytes()
     np.testing.assert_array_equal(read_codes(io.BytesIO(lower.getvalue()))[1], codes[:4])
+
+
+SEGMENTED = replace(
+    MONO,
+    model_id="golden-segmented",
+    codec_rate=48_000,
+    source_rate=48_000,
+    channels=2,
+    num_samples=36_850,
+    pre_skip=0,
+    codebook_sizes=(1024,) * 4,
+    strides=(),
+    reset_interval=30,
+    segment_stride=9_200,
+)
+
+
+def test_segments_with_their_gains_are_the_same_bytes():
+    """Three whole segments, one that lacks a frame, and the frame that only the last one has."""
+    stream = (HERE / "segmented-1.2.kvt").read_bytes()
+    reader = Reader(io.BytesIO(stream), strict=True)
+    sink, lower = io.BytesIO(), io.BytesIO()
+    writer = Writer(sink, SEGMENTED)
+    cuts = np.split(golden_codes(SEGMENTED, 120), [30, 60, 90, 119], axis=1)
+    for part, gain, block in zip(cuts, [0.1, 1e-8, 0.0, 1.0, 2.5], reader, strict=True):
+        assert block.gain == np.float32(gain)
+        np.testing.assert_array_equal(block.codes, part)
+        writer.write_segment(part, gain)
+    writer.close()
+    assert reader.header == SEGMENTED
+    assert sink.getvalue() == stream
+    assert hashlib.sha256(stream).hexdigest() == "ac2d5b571e089beee70d3d4a74f8b7ac741f232186b2656cbc327914b60b6238"
+    truncate(io.BytesIO(stream), lower, 2)
+    assert [block.gain for block in Reader(io.BytesIO(lower.getvalue()))] == [
+        np.float32(g) for g in (0.1, 1e-8, 0, 1, 2.5)
+    ]
+    assert verify(io.BytesIO(lower.getvalue())).ok

@@ -29,6 +29,11 @@ class Block:
         return self.known
 
     @property
+    def gain(self) -> float | None:
+        """What the decoded samples of a segment are multiplied by; None without segments."""
+        return self.audio.gain
+
+    @property
     def reset(self) -> bool:
         """Whether the codec's state restarts here."""
         return self.audio.reset

@@ -19,8 +19,8 @@ LEVEL_DIGEST_BYTES = 4
 class CodesHash(Protocol):
     """What tells whether codes are those that were written: independent of how they are cut into blocks."""
 
-    def update(self, codes: np.ndarray) -> None:
-        """Append the frames of `codes` [K', n]."""
+    def update(self, codes: np.ndarray, gain: bytes = b"") -> None:
+        """Append the frames of `codes` [K', n], and before them the gain of a segment."""
         ...
 
     def digest(self) -> bytes: ...
@@ -32,8 +32,8 @@ class WholeHash:
     def __init__(self) -> None:
         self._sha256 = hashlib.sha256()
 
-    def update(self, codes: np.ndarray) -> None:
-        self._sha256.update(codes.T.astype("<u4").tobytes())
+    def update(self, codes: np.ndarray, gain: bytes = b"") -> None:
+        self._sha256.update(gain + codes.T.astype("<u4").tobytes())
 
     def digest(self) -> bytes:
         """32 bytes."""
@@ -51,12 +51,12 @@ class LevelHashes:
         self._streams = streams
         self._deepest = 0
 
-    def update(self, codes: np.ndarray) -> None:
+    def update(self, codes: np.ndarray, gain: bytes = b"") -> None:
         self._deepest = max(self._deepest, len(codes) // self._streams)
         for level, rows in zip(
             self._levels, np.split(deepened(codes, self._streams * len(self._levels)), len(self._levels))
         ):
-            level.update(rows.T.astype("<u4").tobytes())
+            level.update(gain + rows.T.astype("<u4").tobytes())
 
     def digest(self) -> bytes:
         """4 bytes for each level that a block held."""

@@ -6,6 +6,7 @@ from typing import Self
 
 from kvant.bitstream.errors import InvalidHeader, UnsupportedVersion
 from kvant.bitstream.fields import Cursor
+from kvant.bitstream.header_extensions import extensions, read_extensions
 from kvant.bitstream.header_values import (
     DIGEST_BYTES,
     NO_TABLES,
@@ -17,6 +18,7 @@ from kvant.bitstream.header_values import (
     check_model_id,
     check_packing,
     check_range,
+    check_segments,
 )
 from kvant.bitstream.packing import code_width
 from kvant.errors import UsageError
@@ -24,7 +26,7 @@ from kvant.errors import UsageError
 MAJOR = 1
 _SIGNAL = struct.Struct("<IIBBQII")  # codec_rate, source_rate, channels, layout, num_samples, hop_length, pre_skip
 _CODING = struct.Struct("<IB32sB")  # reset_interval, packing, table digest, numeric profile
-_TLV = struct.Struct("<BH")  # tag, length
+_MINOR_WITH_SEGMENTS = 2
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Header:
     END. `hop_length` and `pre_skip` (decoded samples to drop at the start): samples at `codec_rate`. `codebook_sizes`:
     one per slot, coarse first. `strides`: latent frames that a code of each slot spans (SNAC's vq_strides), all 1 if
     not given. `reset_interval`: frames after which the codec starts afresh, 0 = never. `table_digest`: of the entropy
-    model that coded blocks need, zeros for counts that adapt; RAW has none.
+    model that coded blocks need, zeros for counts that adapt; RAW has none. `segment_stride`: samples at `codec_rate`
+    from one segment's beginning to the next's, each a block of up to `reset_interval` frames; 0 = no segments.
     """
 
     model_id: str
@@ -53,6 +56,7 @@ class Header:
     reset_interval: int = 0
     packing: Packing = Packing.RAW
     table_digest: bytes = NO_TABLES
+    segment_stride: int = 0
 
     def __post_init__(self) -> None:
         for name, (lowest, highest) in RANGES.items():
@@ -70,6 +74,8 @@ class Header:
         check_digests(self.decoder_digest, self.encoder_digest, self.table_digest)
         check_model_id(self.model_id)
         check_packing(self.packing, self.table_digest)
+        if self.segment_stride:
+            check_segments(self.reset_interval * self.hop_length, self.segment_stride)
         if self.layout not in list(Layout):
             raise UsageError(f"layout {self.layout} is not one of {[int(layout) for layout in Layout]}")
         # what was given as lists, numpy integers or a plain 0 or 1
@@ -99,8 +105,12 @@ class Header:
 
     @property
     def frame_rate(self) -> float:
-        """Frames per second, Hz."""
-        return self.codec_rate / self.hop_length
+        """Frames per second, Hz; with segments, those of both where two overlap."""
+        return self.codec_rate * self.spanned(1) / (self.segment_stride or self.hop_length)
+
+    def spanned(self, num_frames: int) -> int:
+        """Frame numbers that a block takes up: as many as it has frames, or all of its segment."""
+        return self.reset_interval if self.segment_stride else num_frames
 
     def check_num_codebooks(self, num_codebooks: int) -> None:
         """`UsageError` unless a frame may hold `num_codebooks` slots: 1 to K, in STREAMS equally many per channel."""
@@ -125,7 +135,7 @@ class Header:
         num_samples = UNKNOWN_SAMPLES if self.num_samples is None else self.num_samples
         return b"".join(
             [
-                bytes([MAJOR, self.packing]),
+                bytes([MAJOR, _MINOR_WITH_SEGMENTS if self.segment_stride else self.packing]),
                 self.decoder_digest,
                 self.encoder_digest,
                 bytes([len(model_id)]),
@@ -143,6 +153,7 @@ class Header:
                 # size - 1, so that 2^24 fits
                 *((size - 1).to_bytes(3, "little") + bytes([s]) for size, s in zip(self.codebook_sizes, self.strides)),
                 _CODING.pack(self.reset_interval, self.packing, self.table_digest, 0),
+                extensions(self.segment_stride),
             ]
         )
 
@@ -165,11 +176,7 @@ class Header:
         reset_interval, packing, tables, profile = _CODING.unpack(cursor.take(_CODING.size))
         if packing not in list(Packing) or profile or (packing == Packing.RAW and tables != NO_TABLES):
             raise UnsupportedVersion(f"stream uses packing {packing}, which this reader does not know; update kvant")
-        while cursor.remaining:
-            tag, length = _TLV.unpack(cursor.take(_TLV.size))
-            cursor.take(length)
-            if tag < 0x80:
-                raise UnsupportedVersion(f"stream {major}.{minor} needs header extension {tag}; update kvant")
+        segment_stride = read_extensions(cursor, f"{major}.{minor}")
         try:
             return cls(
                 model_id=name.decode(),
@@ -187,6 +194,7 @@ class Header:
                 reset_interval=reset_interval,
                 packing=packing,
                 table_digest=tables,
+                segment_stride=segment_stride,
             )
         except ValueError as error:  # UsageError or UnicodeDecodeError
             raise InvalidHeader(f"HEADER is not usable: {error}") from error

@@ -16,6 +16,7 @@ RANGES = {
     "hop_length": (1, 2**20),
     "pre_skip": (0, 2**32 - 1),
     "reset_interval": (0, 2**32 - 1),
+    "segment_stride": (0, 2**32 - 1),
 }
 
 
@@ -30,7 +31,7 @@ class Layout(IntEnum):
 
 
 class Packing(IntEnum):
-    """How codes become bytes. It is also the minor version of a stream: a reader of 1.0 knows RAW alone."""
+    """How codes become bytes."""
 
     RAW = 0
     """Codes of fixed width, all frames of a block of one depth."""
@@ -48,6 +49,12 @@ def check_model_id(model_id: str) -> None:
     """UsageError unless it can be printed and fits."""
     if not 1 <= len(model_id.encode()) <= 128 or any(c < " " or "\x7f" <= c <= "\x9f" for c in model_id):
         raise UsageError(f"model_id {model_id!r} must be 1 to 128 bytes of UTF-8 without control characters")
+
+
+def check_segments(length: int, stride: int) -> None:
+    """UsageError unless segments of `length` samples every `stride` leave no gap, and none reaches the next but one."""
+    if not stride <= length <= 2 * stride:
+        raise UsageError(f"segments of {length} samples every {stride} must overlap by none to all of a stride")
 
 
 def check_digests(*digests: bytes) -> None:

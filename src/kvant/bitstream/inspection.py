@@ -104,7 +104,7 @@ def info(source: Source, model_for: ModelFor = no_model) -> Info:
         payload_bytes += audio.num_bytes
         coded_bytes += audio.num_bytes * audio.coded
         depths = None if depths is None or depth is None else depths + depth
-    duration = frames / header.frame_rate
+    duration = _seconds(header, frames)
     if reader.num_samples is not None:
         duration = min(duration, reader.num_samples / header.source_rate)
     return Info(
@@ -129,6 +129,15 @@ def _reader(source: Source, model_for: ModelFor) -> Reader:
     if model is not None:
         reader.use(model)
     return reader
+
+
+def _seconds(header: Header, frames: int) -> float:
+    """How long so many frames are, from the first on; with segments, if all but the last are whole."""
+    if not header.segment_stride:
+        return frames / header.frame_rate
+    whole = max(0, frames - 1) // header.reset_interval
+    rest = frames - whole * header.reset_interval
+    return (whole * header.segment_stride + rest * header.hop_length) / header.codec_rate
 
 
 def _sum_of_depths(header: Header, block: Block) -> float | None:

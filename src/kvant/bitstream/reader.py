@@ -150,11 +150,11 @@ class Reader:
 
     def _pass(self, block: Block) -> None:
         self._excused = False
-        self._due += block.audio.num_frames
+        self._due += self.header.spanned(block.audio.num_frames)
         if block.known is None:
             self._hash = None
         if self._hash:
-            self._hash.update(block.codes)
+            self._hash.update(block.codes, block.audio.gain_bytes)
 
     def _finish(self, end: End, offset: int) -> None:
         self.end = end

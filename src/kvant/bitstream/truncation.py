@@ -30,7 +30,7 @@ def truncate(source: Source, sink: Sink, num_codebooks: int | Callable[[Header],
     for block in reader.blocks():
         if isinstance(block, Block):
             if header.packing == Packing.RAW:
-                raw_hash.update(block.codes[:kept])
+                raw_hash.update(block.codes[:kept], block.audio.gain_bytes)
             sink.write(block.audio.cut(kept).to_bytes())
         elif block.type in _KEPT:
             sink.write(frame_block(block.type, block.seq, block.payload, block.flags))

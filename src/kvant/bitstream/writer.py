@@ -1,11 +1,12 @@
 """Codes to a stream, as they come: no seeking, no clock, the same bytes however the codes were cut into calls."""
 
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from kvant.bitstream.audio_block import max_block_frames
+from kvant.bitstream.audio_block import MAX_GAIN, max_block_frames
 from kvant.bitstream.block_codes import pack_block
 from kvant.bitstream.container import MAGIC, BlockType, Sink, frame_block
 from kvant.bitstream.depths import ABSENT, is_prefix
@@ -21,9 +22,10 @@ class Writer:
 
     `block_frames`: frames per block; 1 for a live stream, by default about a second, or two with a model, which knows
     nothing when a block begins. A block also ends where `header.reset_interval` restarts the codec and where the number
-    of codebooks changes. `model`, of which the header has the digest, codes what it makes shorter. `payload_bits`
-    counts depths and layers written so far, in bits. As a context manager it closes itself, but after an exception
-    writes nothing more: a stream without END is known to be incomplete.
+    of codebooks changes. With segments each is a block: see `write_segment`. `model`, of which the header has
+    the digest, codes what it makes shorter. `payload_bits` counts gains, depths and layers written so far, in bits. As
+    a context manager it closes itself, but after an exception writes nothing more: a stream without END is known to be
+    incomplete.
     """
 
     def __init__(
@@ -35,6 +37,8 @@ class Writer:
             block_frames = min(max(1, round(header.frame_rate * (1 if model is None else 2))), most)
         if not 1 <= block_frames <= most:
             raise UsageError(f"block_frames is {block_frames}, must be 1 to {most} with these codebooks")
+        if header.segment_stride and header.reset_interval > most:
+            raise UsageError(f"segments of {header.reset_interval} frames; a block holds {most} with these codebooks")
         self.header = header
         self._model = model
         self.payload_bits = 0
@@ -53,12 +57,10 @@ class Writer:
         A stream that is not raw takes frames of their own depth: ABSENT (-1) behind the codes that a frame has.
         Raises `UsageError`, and writes nothing of it, if a code is not in its codebook.
         """
-        if self._closed:
-            raise UsageError("the writer is closed; open a new one for a new stream")
-        codes = _checked(codes, self.header)
+        if self.header.segment_stride:
+            raise UsageError("a codec of segments gives each a gain: write them one by one with write_segment")
+        codes = self._accepted(codes)
         num_codebooks, num_frames = codes.shape
-        if self._start + self._num_pending + num_frames > 2**32 - 1:
-            raise UsageError("a stream holds at most 2^32 - 1 frames; close it and begin another")
         if num_frames and num_codebooks != self._depth:
             self._flush()
             self._depth = num_codebooks
@@ -69,6 +71,22 @@ class Writer:
             self._num_pending += part.shape[1]
             if part.shape[1] == room:
                 self._flush()
+
+    def write_segment(self, codes: np.ndarray, gain: float) -> None:
+        """Append a segment, a block: its frames [K', T], as for `write`, and what multiplies their decoded samples.
+
+        gain: 0 to 65,536, kept as float32. `UsageError`, and nothing written: codes or gain out of range, or another
+        number of frames than 1 to `header.reset_interval`, which all but the last two segments of a signal have.
+        """
+        if not self.header.segment_stride:
+            raise UsageError("the header tells of no segments: write codes with write")
+        codes = self._accepted(codes)
+        if not 1 <= codes.shape[1] <= self.header.reset_interval or not 0 <= gain <= MAX_GAIN:
+            raise UsageError(
+                f"a segment of {codes.shape[1]} frames and gain {gain}; "
+                f"must be 1 to {self.header.reset_interval} frames, and 0 to {MAX_GAIN:g}"
+            )
+        self._put(codes, abs(float(gain)))  # -0 is 0
 
     def close(self, num_samples: int | None = None) -> None:
         """Write what is pending, and END.
@@ -98,6 +116,14 @@ class Writer:
             self.close()
         self._closed = True
 
+    def _accepted(self, codes: np.ndarray) -> np.ndarray:
+        if self._closed:
+            raise UsageError("the writer is closed; open a new one for a new stream")
+        codes = _checked(codes, self.header)
+        if self._start + self._num_pending + self.header.spanned(codes.shape[1]) > 2**32 - 1:
+            raise UsageError("a stream holds at most 2^32 - 1 frames; close it and begin another")
+        return codes
+
     def _room(self) -> int:
         """Frames that the pending block still takes."""
         room = self._pending.shape[1] - self._num_pending
@@ -108,15 +134,18 @@ class Writer:
     def _flush(self) -> None:
         if not self._num_pending:
             return
-        codes = self._pending[: self._depth, : self._num_pending]
+        self._put(self._pending[: self._depth, : self._num_pending])
+        self._num_pending = 0
+
+    def _put(self, codes: np.ndarray, gain: float | None = None) -> None:
+        """A block, from the first pending frame on."""
         interval = self.header.reset_interval
         reset = self._start == 0 or (interval > 0 and self._start % interval == 0)
-        block = pack_block(self.header, self._start, codes, reset, self._model)
+        block = replace(pack_block(self.header, self._start, codes, reset, self._model), gain=gain)
         self._sink.write(block.to_bytes())
-        self._hash.update(codes[: len(block.layers)])
+        self._hash.update(codes[: len(block.layers)], block.gain_bytes)
         self.payload_bits += 8 * block.num_bytes
-        self._start += self._num_pending
-        self._num_pending = 0
+        self._start += self.header.spanned(codes.shape[1])
 
 
 def _checked(codes: np.ndarray, header: Header) -> np.ndarray:
