@@ -91,7 +91,8 @@ def signal_of(codec: Codec | SegmentedCodec) -> dict[str, Any]:
         "codebook_sizes": codec.quantizer.codebook_sizes,
     }
     if isinstance(codec, SegmentedCodec):
-        return signal | {"segment_length": codec.segment_length, "segment_stride": codec.segment_stride}
+        segments = {"segment_length": codec.segment_length, "segment_stride": codec.segment_stride}
+        return signal | {"pre_skip": 0} | segments
     signal["pre_skip"] = codec.pre_skip
     if isinstance(codec.quantizer, MultiScaleQuantizer):
         signal["slot_strides"] = codec.quantizer.slot_strides
@@ -119,8 +120,8 @@ def load_codec(path: Path) -> Codec:
     codec = _loaded(path)
     if not isinstance(codec, Codec):
         raise ModelError(
-            f"{path}: codes in segments, with a scale beside the codes of each, which nothing here carries: "
-            "use kvant.checkpoint.load_segmented in Python"
+            f"{path}: codes in segments, with a scale beside the codes of each, which this cannot take: "
+            "use kvant.load, or kvant.checkpoint.load_segmented in Python"
         )
     return codec
 

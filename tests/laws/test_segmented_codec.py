@@ -62,7 +62,7 @@ class Rounded(nn.Module):
 
 def test_segments_that_overlap_join_to_what_was_cut() -> None:
     """Of a codec that changes nothing: every sample, under one segment or two, has weights of sum 1."""
-    codec = SegmentedCodec(LookAheadChain(), Rounded(), LookAheadChain(), 24000, 10, 200, 180)
+    codec = SegmentedCodec(LookAheadChain(), Rounded(), LookAheadChain(), 24000, 10, 200, 180, 2)
     for length in (3, 180, 185, 200, 201, 560, 907):
         wav = stereo(length)
         segments = codec.encode(wav)
@@ -71,7 +71,7 @@ def test_segments_that_overlap_join_to_what_was_cut() -> None:
 
 
 def test_over_the_overlap_one_segment_fades_into_the_next_linearly() -> None:
-    codec = SegmentedCodec(LookAheadChain(), Rounded(), LookAheadChain(), 24000, 10, 200, 180)
+    codec = SegmentedCodec(LookAheadChain(), Rounded(), LookAheadChain(), 24000, 10, 200, 180, 2)
     ones, zeros = (torch.full((1, 1, 200), value) for value in (1.0, 0.0))
     joined = codec.faded([ones, zeros, ones])[0, 0]
     assert (joined[:180] == 1).all()
@@ -143,4 +143,4 @@ def test_forward_is_decode_of_encode_and_every_parameter_learns(codec: Segmented
 def test_segments_that_leave_gaps_are_refused() -> None:
     for length, stride in ((200, 201), (205, 180), (200, 0)):
         with pytest.raises(UsageError, match="must not leave gaps"):
-            SegmentedCodec(LookAheadChain(), Rounded(), LookAheadChain(), 24000, 10, length, stride)
+            SegmentedCodec(LookAheadChain(), Rounded(), LookAheadChain(), 24000, 10, length, stride, 2)

@@ -71,7 +71,7 @@ def encode(
             bits = encode_file(audio, flushed, codec, levels, live, progress, beam, limit, asked)
             size = "" if job.target == STANDARD else f", {sink.tell()} bytes"
         seconds = progress.samples_done / audio.sample_rate
-        rate = audio.channels * codec.bitrate(levels) if raw else bits / max(seconds, 1e-9)
+        rate = codec.streams(audio.channels) * codec.bitrate(levels) if raw else bits / max(seconds, 1e-9)
         return Done(f"{seconds:.2f} s, {rate / 1000:.2f} kbit/s{size}")
 
     batch.run(jobs, work, force)

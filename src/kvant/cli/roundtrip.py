@@ -44,8 +44,9 @@ def roundtrip(
     decoded, _ = kvant.decompress(data, model)
     if target is not None:
         audio.write(target, decoded, sample_rate, overwrite=force)
+    levels = found.num_codebooks // found.header.streams
     lines = [
-        f"{display_name(source)}: {found.duration_seconds:.2f} s, {found.num_codebooks // len(wav)} codebooks",
+        f"{display_name(source)}: {found.duration_seconds:.2f} s, {levels} codebooks",
         f"  bitrate  {found.payload_bitrate / 1000:.2f} kbit/s, {found.file_bitrate / 1000:.2f} with framing",
         f"  SI-SDR   {_si_sdr(decoded, wav, sample_rate)}",
     ]

@@ -56,6 +56,7 @@ def build(config: Config) -> SegmentedCodec:
         prod(seanet.strides),
         config.segment_length,
         config.segment_stride,
+        seanet.channels,
     )
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from kvant.codec import Reconstruction
+from kvant.codecs.fade import Fade
 from kvant.errors import UsageError
 from kvant.protocols import Quantizer
 from kvant.streaming import LookAhead
@@ -29,8 +30,7 @@ class SegmentedCodec(nn.Module):
     begins within the signal is coded, alone, after division by the root mean square of its mean over channels. Decoded
     segments get their scale back and are faded into each other over the overlap, linearly.
 
-    This is no `Codec`: there are scales besides the codes, and frames of two segments where these overlap. A `.kvt`
-    stream has a place for neither, so it cannot be written as one, and `bitrate` counts codes alone.
+    This is no `Codec`: there are scales besides the codes, and frames of two segments where these overlap.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class SegmentedCodec(nn.Module):
         hop_length: int,
         segment_length: int,
         segment_stride: int,
+        channels: int,
     ) -> None:
         """UsageError: segments that leave gaps, or are no whole number of hops."""
         super().__init__()
@@ -57,6 +58,7 @@ class SegmentedCodec(nn.Module):
         self.hop_length = hop_length
         self.segment_length = segment_length
         self.segment_stride = segment_stride
+        self.channels = channels
 
     @property
     def num_codebooks(self) -> int:
@@ -104,16 +106,6 @@ class SegmentedCodec(nn.Module):
         return wav.mean(1, keepdim=True).square().mean(2, keepdim=True).sqrt() + QUIETEST
 
     def faded(self, wavs: Sequence[Tensor]) -> Tensor:
-        """Decoded segments [B, C, n] joined: their mean, weighted by a triangle over the length of the first."""
-        length = wavs[0].shape[-1]
-        places = torch.arange(1, length + 1, device=wavs[0].device, dtype=wavs[0].dtype)
-        triangle = torch.minimum(places, length + 1 - places) / (length + 1)
-        total = self.segment_stride * (len(wavs) - 1) + wavs[-1].shape[-1]
-        joined = wavs[0].new_zeros(*wavs[0].shape[:-1], total)
-        weights = joined.new_zeros(total)
-        for index, wav in enumerate(wavs):
-            start = index * self.segment_stride
-            weight = triangle[: wav.shape[-1]]
-            joined[..., start : start + len(weight)] += weight * wav
-            weights[start : start + len(weight)] += weight
-        return joined / weights
+        """Decoded segments [B, C, n] joined, as `Fade` does."""
+        fade = Fade(self.segment_stride, wavs[0][..., :0])
+        return torch.cat([*map(fade.push, wavs), fade.flush()], dim=-1)

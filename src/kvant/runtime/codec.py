@@ -25,11 +25,16 @@ MAX_BEAM = 256
 
 
 class Codes(NamedTuple):
-    """codes: int64 [C, K, T], coarse first, ABSENT (-1) where a frame has fewer levels; the wav's rate and length."""
+    """codes: int64 [C, K, T], coarse first, ABSENT (-1) where a frame has fewer levels; the wav's rate and length.
+
+    Of a codec of segments, C is 1: all `channels` of the wav together; `gains`: frames and gain of each segment.
+    """
 
     codes: np.ndarray
     sample_rate: int
     num_samples: int
+    channels: int | None = None
+    gains: tuple[tuple[int, float], ...] = ()
 
 
 class Codec:
@@ -40,6 +45,9 @@ class Codec:
     slot_strides: latent frames that a code of each level spans, 1 unless the codec has several frame rates.
     model_digest names all weights, decoder_digest what decoding needs.
     """
+
+    segment_frames = segment_stride = 0
+    """Frames of a whole segment, and samples from one to the next, of a codec that codes in segments."""
 
     def __init__(self, model: ModelFile, threads: int) -> None:
         try:
@@ -74,8 +82,12 @@ class Codec:
         """Algorithmic latency of streams: hops to fill, a single one unless the codec looks ahead, and the delay."""
         return self.reach.frames * self.hop_length + self.pre_skip
 
+    def streams(self, channels: int) -> int:
+        """How many streams of codes that many channels make. UsageError: the codec does not code so many."""
+        return channels
+
     def bitrate(self, num_codebooks: int | None = None) -> float:
-        """bit/s of one channel with the first `num_codebooks` levels (default: as coded), no framing."""
+        """bit/s of one stream with the first `num_codebooks` levels (default: as coded), no framing."""
         return sum(map(code_width, self.codebook_sizes[: self.check_levels(num_codebooks)])) * self.frame_rate
 
     def levels(self, bitrate: float) -> int:
@@ -198,5 +210,5 @@ def load(name_or_path: str = DEFAULT, threads: int = 1) -> Codec:
     if (folder / ENCODER_GRAPH).is_file():
         return Codec(read_model_file(folder / WEIGHTS), threads)
     torch_codec = import_extra("kvant.torch_codec", "train", f"{name_or_path}, which has no graphs,")
-    codec: Codec = torch_codec.TorchCodec(folder / WEIGHTS)
+    codec: Codec = torch_codec.load(folder / WEIGHTS)
     return codec

@@ -3,13 +3,12 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from itertools import chain
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol, cast
 
 import numpy as np
 
 from kvant.audio import AudioSource, output_length
-from kvant.bitstream import Header, Layout, Packing, Reader, Writer
-from kvant.bitstream.block import Damage
+from kvant.bitstream import Block, Damage, Header, Layout, Packing, Reader, Writer
 from kvant.bitstream.errors import InvalidHeader
 from kvant.bitstream.header_values import NO_TABLES
 from kvant.errors import ModelError, UsageError
@@ -17,6 +16,7 @@ from kvant.runtime.codec import Codec, load
 from kvant.runtime.former import former
 from kvant.runtime.models import available
 from kvant.runtime.packing import Packed, packed
+from kvant.runtime.segments import Decoding, Segment
 
 BLOCK_SECONDS = 2
 LONGEST_GAP_SECONDS = 60
@@ -45,7 +45,8 @@ RAW = Packed(Packing.RAW, None)
 
 def header_for(codec: Codec, sample_rate: int, channels: int, num_samples: int | None, how: Packed = RAW) -> Header:
     """The header of a stream: a stereo file is two streams of a mono model, and says so."""
-    if channels * codec.num_codebooks > 64:
+    streams = codec.streams(channels)
+    if streams * codec.num_codebooks > 64:
         most = 64 // codec.num_codebooks
         raise UsageError(f"{channels} channels; a stream of {codec.name} holds at most {most}: split the file")
     return Header(
@@ -55,14 +56,16 @@ def header_for(codec: Codec, sample_rate: int, channels: int, num_samples: int |
         codec_rate=codec.sample_rate,
         source_rate=sample_rate,
         channels=channels,
-        layout=Layout.NATIVE if channels == 1 else Layout.STREAMS,
+        layout=Layout.NATIVE if streams == 1 else Layout.STREAMS,
         num_samples=num_samples,
         hop_length=codec.hop_length,
         pre_skip=codec.pre_skip,
-        codebook_sizes=tuple(np.repeat(codec.codebook_sizes, channels).tolist()),
-        strides=tuple(np.repeat(codec.slot_strides, channels).tolist()),
+        codebook_sizes=tuple(np.repeat(codec.codebook_sizes, streams).tolist()),
+        strides=tuple(np.repeat(codec.slot_strides, streams).tolist()),
+        reset_interval=codec.segment_frames,
         packing=how.packing,
         table_digest=NO_TABLES if how.model is None else how.model.digest,
+        segment_stride=codec.segment_stride,
     )
 
 
@@ -79,8 +82,17 @@ def codec_for(header: Header, name_or_path: str | None = None) -> Codec:
     for codec in chain(candidates, (former(name, levels) for name in deeper)):
         if codec.decoder_digest == header.decoder_digest:
             expected = header_for(codec, header.source_rate, header.channels, None)
-            described = ("codec_rate", "hop_length", "pre_skip", "layout", "codebook_sizes", "strides")
-            if any(getattr(header, name) != getattr(expected, name) for name in described):
+            described = (
+                "codec_rate",
+                "hop_length",
+                "pre_skip",
+                "layout",
+                "codebook_sizes",
+                "strides",
+                "segment_stride",
+            )
+            differs = any(getattr(header, name) != getattr(expected, name) for name in described)
+            if differs or header.spanned(1) != expected.spanned(1):
                 raise InvalidHeader(f"the header names {codec.name} but describes another model; the stream is forged")
             return codec
     found = "; ".join(f"{codec.name} has {codec.decoder_digest.hex()[:16]}" for codec in candidates) or "no model here"
@@ -113,11 +125,11 @@ def encode_file(
     with_size = max(1, BLOCK_SECONDS * source.sample_rate)
     writer = Writer(sink, header, 1 if live else None, how.model)
     for block in source.blocks(with_size):
-        writer.write(slots(stream.push(block)))
+        put(writer, stream.push(block))
         done += block.shape[1]
         if progress:
             progress(done)
-    writer.write(slots(stream.flush()))
+    put(writer, stream.flush())
     writer.close(num_samples=done)
     return writer.payload_bits
 
@@ -132,7 +144,7 @@ def decode_file(
     header = reader.header
     if header.table_digest != NO_TABLES:
         reader.use(codec.entropy_model)
-    stream = codec.decoder_stream(header.source_rate, header.channels)
+    stream = cast(Decoding, codec.decoder_stream(header.source_rate, header.channels))
     # The last frames reach past the end of the original, which an END yet to come may be the first to tell.
     held = output_length(codec.hop_length + codec.pre_skip, codec.sample_rate, header.source_rate) + 1
     waiting = np.zeros((header.channels, 0), np.float32)
@@ -152,14 +164,29 @@ def decode_file(
         for block in reader:
             if block.start > due:
                 waiting = np.concatenate([waiting, stream.skip(min(block.start - due, longest_gap))], axis=1)
-            due = block.start + block.codes.shape[1]
-            wav = stream.push(channels(block.codes, header.channels))
+            due = block.start + header.spanned(block.codes.shape[1])
+            wav = stream.push(taken(block, header.streams))
             waiting = emit(np.concatenate([waiting, wav], axis=1), held)
         waiting = np.concatenate([waiting, stream.flush()], axis=1)
         if reader.num_samples is not None:
             waiting = waiting[:, : max(0, reader.num_samples - done)]
         emit(waiting, 0)
     return DecodeReport(reader.damage, reader.lost_frames, reader.complete)
+
+
+def put(writer: Writer, coded: np.ndarray | list[Segment]) -> None:
+    """Append to a stream what an encoder stream gives: codes [C, K, T], or segments."""
+    if isinstance(coded, np.ndarray):
+        writer.write(slots(coded))
+        return
+    for segment in coded:
+        writer.write_segment(slots(segment.codes), segment.gain)
+
+
+def taken(block: Block, streams: int) -> np.ndarray | Segment:
+    """What a decoder stream takes of a block, of so many slots a level."""
+    codes = channels(block.codes, streams)
+    return codes if block.gain is None else Segment(codes, block.gain)
 
 
 def slots(codes: np.ndarray) -> np.ndarray:

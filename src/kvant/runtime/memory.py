@@ -9,7 +9,7 @@ from kvant.audio import validate
 from kvant.bitstream import Packing, Reader, Writer
 from kvant.errors import UsageError
 from kvant.runtime.codec import Codec, load
-from kvant.runtime.files import codec_for, decode_file, header_for, slots
+from kvant.runtime.files import codec_for, decode_file, header_for, put
 from kvant.runtime.models import DEFAULT
 from kvant.runtime.packing import packed
 
@@ -45,7 +45,9 @@ def compress(
     how = packed(codec, variable, packing)
     sink = io.BytesIO()
     writer = Writer(sink, header_for(codec, sample_rate, len(wav), wav.shape[1], how), None, how.model)
-    writer.write(slots(codec.encode(wav, sample_rate, levels, beam, limit).codes))
+    stream = codec.encoder_stream(sample_rate, len(wav), levels, beam, limit)
+    put(writer, stream.push(wav))
+    put(writer, stream.flush())
     writer.close(num_samples=wav.shape[1])
     return sink.getvalue()
 
