@@ -9,9 +9,9 @@ TORCH ?= torch==2.13.0
 demo: $(VENV)/.core
 	$(VENV)/bin/kvant demo --force --output demo
 
-# Two tests at a time: a process that has run its half takes from what the other has left.
+# Two files of tests at a time, each file in one process: what its tests share is made once.
 test: $(VENV)/.peers lint
-	$(VENV)/bin/python -m pytest --numprocesses 2 --dist worksteal
+	$(VENV)/bin/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/.dev
 	$(VENV)/bin/ruff check .

@@ -1,5 +1,6 @@
 """A signal for the tests of the torch side, of any length and with no recordings: harmonics in syllables, and hiss."""
 
+import functools
 import math
 
 import torch
@@ -7,7 +8,12 @@ from torch import Tensor
 
 
 def speech(seconds: float, batch: int = 1, seed: int = 0, sample_rate: int = 24000) -> Tensor:
-    """wav [batch, 1, N], peak 0.5; every item has its own pitch, rhythm and noise."""
+    """wav [batch, 1, N], peak 0.5; every item has its own pitch, rhythm and noise. Drawn once, and a copy each time."""
+    return _drawn(seconds, batch, seed, sample_rate).clone()
+
+
+@functools.lru_cache(maxsize=64)
+def _drawn(seconds: float, batch: int, seed: int, sample_rate: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     time = torch.arange(round(seconds * sample_rate)) / sample_rate
     pitch = 90 + 110 * torch.rand(batch, 1, 1, generator=generator)

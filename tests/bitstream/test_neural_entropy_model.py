@@ -26,8 +26,8 @@ def layers(rng: np.random.Generator, name: str, *sizes: int) -> dict[str, np.nda
     }
 
 
-@pytest.fixture(scope="module")
-def tensors() -> dict[str, np.ndarray]:
+def small_model() -> dict[str, np.ndarray]:
+    """The tensors of a model whose first two levels look at their own past, drawn at random."""
     rng = np.random.default_rng(0)
     found = {
         "vectors": rng.integers(-40, 41, (LEVELS, SIZE, DIM)).astype(np.int8),
@@ -38,6 +38,11 @@ def tensors() -> dict[str, np.ndarray]:
     for level in range(LEVELS):
         found |= layers(rng, f"level.{level}", 3 * DIM + DEPTHS_KNOWN, HIDDEN, SIZE)
     return found
+
+
+@pytest.fixture(scope="module")
+def tensors() -> dict[str, np.ndarray]:
+    return small_model()
 
 
 @pytest.fixture(scope="module")

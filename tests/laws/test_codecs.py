@@ -31,8 +31,20 @@ def wav() -> Tensor:
     return speech(1.3, batch=3, seed=5)
 
 
+@pytest.fixture(scope="module")
+def codes(codec: Codec, wav: Tensor) -> Tensor:
+    return codec.encode(wav)
+
+
+@pytest.fixture(scope="module")
+def heard(codec: Codec, codes: Tensor, wav: Tensor) -> Tensor:
+    return codec.decode(codes, wav.shape[-1])
+
+
 def assert_same_codes(codec: Codec, wav: Tensor, codes: Tensor, others: Tensor) -> None:
     """Equal but for near ties, and those rare."""
+    if torch.equal(codes, others):
+        return
     with torch.no_grad():
         latents = codec.encoder(codec.pad(wav))[..., : codes.shape[-1]]
     assert count_near_ties(codec.quantizer, latents, codes, others) <= codes[:, 0].numel() / 100
@@ -53,23 +65,24 @@ def sizes_of(num_frames: int, cycle: list[int]) -> list[int]:
 
 @pytest.mark.parametrize("cycle", [[1], [2], [3], [7], [5, 1, 11, 2]], ids=str)
 class TestChunks:
-    def test_codes_of_any_chunking_are_those_of_the_whole(self, codec: Codec, wav: Tensor, cycle: list[int]) -> None:
-        whole = codec.encode(wav)
+    def test_codes_of_any_chunking_are_those_of_the_whole(
+        self, codec: Codec, wav: Tensor, codes: Tensor, cycle: list[int]
+    ) -> None:
         state, chunks, hop = codec.encoder.initial_state(len(wav)), [], codec.hop_length
         with torch.no_grad():
-            for block in codec.pad(wav).split([size * hop for size in sizes_of(whole.shape[-1], cycle)], dim=-1):
-                codes, state = codec.encode_step(block, state)
-                chunks.append(codes)
-        assert_same_codes(codec, wav, torch.cat(chunks, dim=-1), whole)
+            for block in codec.pad(wav).split([size * hop for size in sizes_of(codes.shape[-1], cycle)], dim=-1):
+                chunk, state = codec.encode_step(block, state)
+                chunks.append(chunk)
+        assert_same_codes(codec, wav, torch.cat(chunks, dim=-1), codes)
 
-    def test_wav_of_any_chunking_is_that_of_the_whole(self, codec: Codec, wav: Tensor, cycle: list[int]) -> None:
-        codes = codec.encode(wav)
-        state, chunks = codec.decoder.initial_state(len(wav)), []
+    def test_wav_of_any_chunking_is_that_of_the_whole(
+        self, codec: Codec, codes: Tensor, heard: Tensor, cycle: list[int]
+    ) -> None:
+        state, chunks = codec.decoder.initial_state(len(codes)), []
         for block in codes.split(sizes_of(codes.shape[-1], cycle), dim=-1):
             samples, state = codec.decode_step(block, state)
             chunks.append(samples)
-        streamed = codec.trim(torch.cat(chunks, dim=-1), wav.shape[-1])
-        assert_close(streamed, codec.decode(codes, wav.shape[-1]))
+        assert_close(codec.trim(torch.cat(chunks, dim=-1), heard.shape[-1]), heard)
 
 
 def test_a_batch_of_lengths_is_each_alone(codec: Codec, wav: Tensor) -> None:
@@ -123,7 +136,7 @@ def test_codes_do_not_depend_on_the_number_of_threads(codec: Codec, wav: Tensor)
 )
 def test_output_is_as_long_as_input(codec: Codec, hops: int, seconds: int, samples: int) -> None:
     num_samples = hops * codec.hop_length + seconds * codec.sample_rate + samples
-    wav = speech(10.1)[..., :num_samples]
+    wav = speech(num_samples / 24000 + 0.1)[..., :num_samples]
     codes = codec.encode(wav)
     assert codes.shape == (1, codec.num_codebooks, codec.num_frames(num_samples))
     decoded = codec.decode(codes, num_samples)
@@ -134,14 +147,15 @@ def test_output_is_as_long_as_input(codec: Codec, hops: int, seconds: int, sampl
     assert num_samples <= held < num_samples + codec.hop_length
 
 
-def test_forward_is_decode_of_encode(codec: Codec, wav: Tensor) -> None:
+def test_forward_is_decode_of_encode(codec: Codec, wav: Tensor, codes: Tensor, heard: Tensor) -> None:
     with torch.no_grad():
         result = codec(wav)
-    assert torch.equal(result.quantized.codes, codec.encode(wav))
-    assert_close(result.wav, codec.decode(result.quantized.codes, wav.shape[-1]))
+    assert torch.equal(result.quantized.codes, codes)
+    assert_close(result.wav, heard)
 
 
 def test_every_depth_is_a_prefix(codec: Codec, wav: Tensor) -> None:
+    wav = wav[:2, :, : 30 * codec.hop_length]
     codes = codec.encode(wav)
     for k in range(1, codec.num_codebooks + 1):
         assert torch.equal(codec.encode(wav, k), codes[:, :k])

@@ -20,11 +20,10 @@ from kvant.bitstream import (
     truncate,
     verify,
 )
-from kvant.bitstream.entropy_models.context import DEPTHS_KNOWN, past_numbers
 from kvant.errors import ModelError
 from kvant.runtime.entropy import ENTROPY, read_entropy_model
 from kvant.runtime.files import slots
-from tests.bitstream.test_neural_entropy_model import DIM, HIDDEN, LEVELS, SIZE, layers
+from tests.bitstream.test_neural_entropy_model import LEVELS, SIZE, small_model
 
 SIZES = (SIZE,) * LEVELS
 
@@ -32,16 +31,7 @@ SIZES = (SIZE,) * LEVELS
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """With an entropy model of random tensors, whose first two levels look at their own past."""
-    rng = np.random.default_rng(0)
-    tensors = {
-        "vectors": rng.integers(-40, 41, (LEVELS, SIZE, DIM)).astype(np.int8),
-        "offsets": np.array([[-3, -2, -1], [-1, 0, 1], [-1, 0, 1]], np.int8),
-        "serial": np.array([True, True, False]),
-        "weights": np.round(np.exp(-np.arange(1024) / 64) * 2**20 + 1).astype(np.int32),
-    } | layers(rng, "depth", past_numbers(LEVELS), HIDDEN, LEVELS + 1)
-    for level in range(LEVELS):
-        tensors |= layers(rng, f"level.{level}", 3 * DIM + DEPTHS_KNOWN, HIDDEN, SIZE)
-    save_file(tensors, tmp_path / ENTROPY)
+    save_file(small_model(), tmp_path / ENTROPY)
     return tmp_path
 
 
