@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from kvant.quantizers.gradients import rotation_trick, straight_through
+from kvant.quantizers.gradients import Unquantized, rotation_trick, straight_through
 
 any_seed = given(seed=st.integers(0, 2**31 - 1))
 unhurried = settings(deadline=None, derandomize=True)
@@ -77,3 +77,15 @@ def test_rotation_ratio_is_limited_to_ten() -> None:
     _, quantized, upstream = draw(0)
     slope = gradient(rotation_trick, quantized * 1e-3, quantized, upstream)
     torch.testing.assert_close(slope.norm(), 10 * upstream.norm())
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_share_of_the_items_goes_unquantized_and_each_as_a_whole(share: float) -> None:
+    """All frames of an item are latents or all are vectors; the gradient is that at the output in either."""
+    torch.manual_seed(0)
+    latents, quantized, upstream = torch.randn(3, 2000, 4, 3, dtype=torch.float64)
+    value = Unquantized(share)(latents.requires_grad_(), quantized)
+    own, vectors = (torch.isclose(value, other, rtol=0, atol=1e-12).flatten(1) for other in (latents, quantized))
+    assert torch.equal(own.all(1), ~vectors.all(1))
+    assert float(own.all(1).double().mean()) == pytest.approx(share, abs=0.03)
+    assert torch.equal(torch.autograd.grad(value, latents, upstream)[0], upstream)

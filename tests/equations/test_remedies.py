@@ -94,6 +94,16 @@ class TestKMeansInit:
             book.steps += 1
         assert [step for step, was in enumerate(moved) if was] == [0, 7]
 
+    def test_vectors_that_were_loaded_are_not_started_anew(self) -> None:
+        """However few latents a step has."""
+        book = EMACodebook(100, DIM)
+        book.restore()
+        before = book.vectors.clone()
+        for seed in range(3):
+            KMeansInit()(book, batch(1 + 29 * seed, seed)[0].T)
+            book.steps += 1
+        assert torch.equal(book.vectors, before)
+
 
 class TestOnlineClustering:
     def test_used_codes_stand_nearly_still_and_unused_ones_land_on_latents(self) -> None:

@@ -15,14 +15,16 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from kvant.codec import Codec
-from kvant.codecs import speechtokenizer
+from kvant.codecs import centred_names, speechtokenizer
 from kvant.importing.filling import fill
 from kvant.layers.seanet import SEANetConfig
 from kvant.losses import SemanticDistillationLoss
 from tests.near_ties import count_near_ties
+from tests.peers.training_steps import assert_same_gradients, assert_same_statistics, same_statistics
 from tests.speech import speech
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
@@ -74,8 +76,7 @@ def described(config: speechtokenizer.Config) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="module")
-def models(official: Any) -> tuple[Any, Codec]:
+def made(official: Any) -> tuple[Any, Codec]:
     """(theirs, ours) with the same weights, the codebooks where the residuals are."""
     torch.manual_seed(0)
     theirs = official("model").SpeechTokenizer(described(SMALL)).eval()
@@ -90,6 +91,11 @@ def models(official: Any) -> tuple[Any, Codec]:
             book.embed.copy_(0.3 * rows + 0.03 * residual.std() * torch.randn_like(rows))
             residual = residual - book.decode(book.encode(residual))
     return theirs, fill(replace(RELEASE, config=SMALL), theirs.state_dict())
+
+
+@pytest.fixture(scope="module")
+def models(official: Any) -> tuple[Any, Codec]:
+    return made(official)
 
 
 @pytest.fixture(scope="module")
@@ -137,3 +143,45 @@ def test_distillation_is_its(official: Any) -> None:
     torch.testing.assert_close(loss, expected)
     for mine, its in zip(torch.autograd.grad(loss, estimate), torch.autograd.grad(expected, estimate), strict=True):
         torch.testing.assert_close(mine, its)
+
+
+def trained(ours: Codec, wav: Tensor, num_codebooks: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """(wav, commitment, latents of the first level) in training, as the page has it."""
+    latents = ours.encoder(ours.pad(wav))
+    semantic = ours.quantizer.eval()(latents, 1).latents
+    quantized = ours.quantizer.train()(latents, num_codebooks)
+    return ours.decoder(quantized.latents), quantized.losses["commitment"], semantic
+
+
+@pytest.mark.parametrize("levels", [1, 4])
+def test_a_step_of_training_is_its(official: Any, levels: int) -> None:
+    """Waveform, commitment, what the teacher hears, how codebooks move; and all gradients.
+
+    That of the commitment is its for one level: of further ones the encoder hears nothing there. And a mean over the
+    levels in use there is one over all levels here.
+    """
+    theirs, ours = made(official)
+    books = [level._codebook for level in theirs.quantizer.vq.layers]
+    same_statistics(ours.quantizer.codebooks, books)
+    project = nn.Conv1d(SMALL.latent_dim, 768, 1)
+    project.load_state_dict({"weight": theirs.transform.weight[..., None], "bias": theirs.transform.bias})
+    wav, other = (speech(0.4, batch=2, seed=5, sample_rate=16000)[..., : 16 * HOP].requires_grad_() for _ in range(2))
+    expected, penalty, feature = theirs.train()(other, n_q=levels)
+    heard, commitment, semantic = trained(ours.train(), wav, levels)
+    taught = project(semantic)
+    torch.testing.assert_close(heard, expected, rtol=0, atol=1e-5 * float(expected.detach().abs().max()))
+    torch.testing.assert_close(commitment * SMALL.num_codebooks / levels, penalty)
+    torch.testing.assert_close(taught.transpose(1, 2), feature)
+    assert_same_statistics(ours.quantizer.codebooks, books)
+
+    teacher = torch.randn(2, 16, 768, generator=torch.Generator().manual_seed(0))
+    distill = official("trainer.loss").d_axis_distill_loss
+    commits = (500 * commitment, 500 * penalty / SMALL.num_codebooks) if levels == 1 else (0, 0)
+    (F.l1_loss(heard, wav.detach()) + distill(taught.transpose(1, 2), teacher) + commits[0]).backward()
+    (F.l1_loss(expected, wav.detach()) + distill(feature, teacher) + commits[1]).backward()
+    assert wav.grad is not None
+    assert other.grad is not None
+    torch.testing.assert_close(wav.grad, other.grad, rtol=0, atol=1e-4 * float(other.grad.abs().max()))
+    torch.testing.assert_close(project.bias.grad, theirs.transform.bias.grad)
+    del theirs.transform
+    assert_same_gradients(theirs, ours, centred_names.from_official)

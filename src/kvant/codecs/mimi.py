@@ -30,7 +30,7 @@ from kvant.layers.seanet import SEANetConfig, identity_skip
 from kvant.layers.transformer import TransformerConfig, transformer
 from kvant.layers.transposed_conv import CausalTransposedConv1d
 from kvant.quantizers.codebooks import EMACodebook
-from kvant.quantizers.gradients import straight_through
+from kvant.quantizers.gradients import Unquantized
 from kvant.quantizers.projected import FrameLinear, ProjectedQuantizer
 from kvant.quantizers.remedies import KMeansInit, ReviveDeadCodes
 from kvant.quantizers.residual import ResidualQuantizer
@@ -83,8 +83,8 @@ def quantizer(config: Config) -> SplitQuantizer:
         return ProjectedQuantizer(part, FrameLinear(dim, inner, bias=False), FrameLinear(inner, dim, bias=False))
 
     return SplitQuantizer(
-        projected(VectorQuantizer(semantic, straight_through, REMEDIES)),
-        projected(ResidualQuantizer(acoustic, straight_through, REMEDIES)),
+        projected(VectorQuantizer(semantic, Unquantized(), REMEDIES)),
+        projected(ResidualQuantizer(acoustic, Unquantized(), REMEDIES)),
     )
 
 

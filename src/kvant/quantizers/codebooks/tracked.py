@@ -82,12 +82,15 @@ class TrackedCodebook(nn.Module):
 
     @torch.no_grad()
     def restore(self) -> None:
-        """All that only training needs, from a `weight` that was loaded without, and stays as it is to the bit."""
+        """All that only training needs, from a `weight` that was loaded without, and stays as it is to the bit.
+
+        `steps` is as many as a k-means start can take, one code each: it is behind these vectors.
+        """
         if not self.frozen:
             loaded = self.weight.detach().clone()
             self.replace(torch.ones_like(self.usage, dtype=torch.bool), loaded)
             self.weight.copy_(loaded)
-        self.steps.fill_(1)
+        self.steps.fill_(self.size)
 
     @torch.no_grad()
     def update(self, latents: Tensor, codes: Tensor) -> None:

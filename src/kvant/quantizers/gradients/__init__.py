@@ -17,11 +17,12 @@ from kvant.quantizers.gradients.soft_to_hard import SoftToHard
 from kvant.quantizers.gradients.straight_through import straight_through
 from kvant.quantizers.gradients.synchronized import Synchronized
 from kvant.quantizers.gradients.uniform_noise import UniformNoise
+from kvant.quantizers.gradients.unquantized import Unquantized
 
-GRADIENTS = (straight_through, rotation_trick, noise_substitution, DiVeQ, Synchronized, UniformNoise)
+GRADIENTS = (straight_through, rotation_trick, noise_substitution, DiVeQ, Synchronized, UniformNoise, Unquantized)
 TEACHING = (noise_substitution, DiVeQ, Synchronized)
 """Of them, those through which the task teaches the vectors: these need no codebook loss."""
-NOISY = (noise_substitution, DiVeQ, UniformNoise)
+NOISY = (noise_substitution, DiVeQ, UniformNoise, Unquantized)
 """Of them, those whose value in training is not the quantized one."""
 
 RELAXATIONS = (
@@ -51,6 +52,7 @@ __all__ = [
     "StraightThroughGumbel",
     "Synchronized",
     "UniformNoise",
+    "Unquantized",
     "noise_substitution",
     "rotation_trick",
     "straight_through",
