@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+import kvant
 from kvant.checkpoint import load_codec, load_segmented
 from kvant.codecs import encodec_music, encodec_stereo
 from kvant.codecs.published import Published
@@ -126,3 +127,21 @@ def test_model_files_of_segments(tmp_path: Path) -> None:
         imported(STEREO, "stereo", tmp_path, edges="silence")
     with pytest.raises(ModelError, match="does not code in segments"):
         load_segmented(imported(MUSIC, "music", tmp_path))
+
+
+def test_segments_behind_every_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By name, from where imported models are kept; what the official package made, through the bytes of a stream."""
+    monkeypatch.setenv("KVANT_CACHE", str(tmp_path))
+    folder = tmp_path / "models" / "encodec-48khz"
+    folder.mkdir(parents=True)
+    imported(STEREO, "stereo", folder)
+    codec, heard = kvant.load("encodec-48khz"), tiny("stereo")[1]
+    for item, wav in enumerate(heard["wav"].numpy()):
+        coded = codec.encode(wav, codec.sample_rate)
+        codes = torch.cat([heard[f"codes_{index}"][item] for index in range(3)], dim=-1)
+        assert torch.equal(torch.from_numpy(coded.codes[0]), codes)
+        stream = kvant.compress(wav, codec.sample_rate, model="encodec-48khz")
+        decoded, _ = kvant.decompress(stream, "encodec-48khz")
+        expected = heard["decoded"][item, :, : wav.shape[1]].numpy()
+        assert abs(decoded - expected).max() <= 1e-5 * abs(expected).max()
+        assert abs(codec.decode(coded) - decoded).max() == 0

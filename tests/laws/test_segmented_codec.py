@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from kvant.codecs import encodec_stereo
+from kvant.codecs.fade import Fade
 from kvant.codecs.segmented import Segment, SegmentedCodec
 from kvant.errors import UsageError
 from kvant.layers.seanet import SEANetConfig
@@ -70,6 +71,44 @@ def test_segments_that_overlap_join_to_what_was_cut() -> None:
         torch.testing.assert_close(codec.decode(segments, length), wav, rtol=0, atol=1e-4)
 
 
+def whole_fade(wavs: list[Tensor], stride: int) -> Tensor:
+    """What `Fade` does piece by piece, of arrays as long as the signal."""
+    length = wavs[0].shape[-1]
+    triangle = torch.minimum(torch.arange(1, length + 1), length - torch.arange(length)) / (length + 1)
+    total = max(stride * index + wav.shape[-1] for index, wav in enumerate(wavs))
+    joined, weights = torch.zeros(*wavs[0].shape[:-1], total), torch.zeros(total)
+    for index, wav in enumerate(wavs):
+        joined[..., stride * index : stride * index + wav.shape[-1]] += triangle[: wav.shape[-1]] * wav
+        weights[stride * index : stride * index + wav.shape[-1]] += triangle[: wav.shape[-1]]
+    return joined / weights.clamp_min(1e-9)
+
+
+@pytest.mark.parametrize(
+    "lengths", [[200] * 4, [200, 200, 190, 10], [200, 200, 10], [7], [190, 10], [200, 190, 200], [200, 3, 200, 170]]
+)
+@pytest.mark.parametrize("stride", [100, 170, 185, 200])
+def test_a_fade_piece_by_piece_is_that_of_the_whole(lengths: list[int], stride: int) -> None:
+    """Also where the last segment but one reaches further than the last, or one is shorter than a stride."""
+    torch.manual_seed(0)
+    lengths = [min(length, lengths[0]) for length in lengths]
+    wavs = [torch.randn(2, 2, length) for length in lengths]
+    fade = Fade(stride, wavs[0][..., :0])
+    for _ in range(2):
+        parts = [fade.push(wav) for wav in wavs]
+        rest = fade.flush()
+        torch.testing.assert_close(torch.cat([*parts, rest], dim=-1), whole_fade(wavs, stride), rtol=1e-6, atol=1e-6)
+
+
+def test_a_segment_that_was_lost_is_silent_but_for_the_others() -> None:
+    ones = torch.ones(1, 1, 200)
+    fade = Fade(180, ones[..., :0])
+    parts = [fade.push(wav) for wav in (ones[..., :0], ones, ones[..., :0], ones[..., :0], ones)]
+    heard = torch.cat([*parts, fade.flush()], dim=-1)[0, 0]
+    expected = torch.zeros(4 * 180 + 200)
+    expected[180:380] = expected[720:] = 1
+    torch.testing.assert_close(heard, expected)
+
+
 def test_over_the_overlap_one_segment_fades_into_the_next_linearly() -> None:
     codec = SegmentedCodec(LookAheadChain(), Rounded(), LookAheadChain(), 24000, 10, 200, 180, 2)
     ones, zeros = (torch.full((1, 1, 200), value) for value in (1.0, 0.0))
@@ -120,6 +159,18 @@ def test_a_batch_is_each_alone_and_every_depth_a_prefix(codec: SegmentedCodec) -
         of_item = [Segment(segment.codes[own], segment.scale[own]) for segment in segments]
         torch.testing.assert_close(codec.decode(of_item), heard[own], rtol=0, atol=1e-5)
     assert all(torch.equal(a.codes[:, :2], b.codes) for a, b in zip(segments, shallow, strict=True))
+
+
+def test_a_stride_that_ends_within_a_hop(codec: SegmentedCodec) -> None:
+    """Then the last segment may have fewer frames beyond the last but one than the signal has samples."""
+    codec.segment_stride = 185
+    for length in (186, 195, 196, 371, 376, 381):
+        wav = stereo(length)
+        segments = codec.encode(wav)
+        heard = codec.decode(segments, length)
+        assert heard.shape == wav.shape
+        torch.testing.assert_close(heard[..., :185], codec.decode(segments[:1])[..., :185])
+    codec.segment_stride = 180
 
 
 def test_forward_is_decode_of_encode_and_every_parameter_learns(codec: SegmentedCodec) -> None:

@@ -45,6 +45,7 @@ def _facts(found: "Info") -> list[tuple[str, str]]:
     each = " per channel" if step > 1 else ""
     sizes = ", ".join(map(str, sorted(set(header.codebook_sizes))))
     average = "unknown without its entropy model" if found.mean_depth is None else f"{found.mean_depth:.2f} on average"
+    segments = f"of {header.reset_interval} frames, one every {header.segment_stride} samples, each with a gain"
     packing = [("packing", f"coded, {found.coded_share:.0%} of it in coded blocks; codebooks of a frame: {average}")]
     return [
         ("model", header.model_id),
@@ -53,6 +54,7 @@ def _facts(found: "Info") -> list[tuple[str, str]]:
         ("audio", f"{seconds}, {channels} at {header.source_rate} Hz"),
         ("codes", f"{found.frames} frames at {header.frame_rate:g} Hz, {levels}{each}, of {sizes} entries"),
         *(packing if header.packing else []),
+        *([("segments", segments)] if header.segment_stride else []),
         ("bitrate", f"{found.payload_bitrate / 1000:.2f} kbit/s, {found.file_bitrate / 1000:.2f} with framing"),
         ("size", f"{found.file_bytes} bytes"),
         ("complete", "yes" if found.complete else "no: see kvant verify"),
