@@ -1,5 +1,8 @@
 """Search through the residual codebooks of a model, behind its encoder graph: how far ahead, and how deep."""
 
+from collections.abc import Iterator
+from typing import NamedTuple, Self
+
 import numpy as np
 
 from kvant.bitstream import ABSENT
@@ -8,6 +11,34 @@ from kvant.runtime.graph import Graph, State
 
 MAX_SCORES = 1 << 21
 """Candidates weighed at once: few enough to stay in a processor's cache, and what bounds memory."""
+
+
+class Front(NamedTuple):
+    """How far a search of n frames has come: its best sums of k vectors, the nearest first.
+
+    codes: int64 [n, sums, k]. residuals: [n, sums, D], what each sum leaves of the latents. costs: [n, sums], half the
+    squared errors, less what all sums of a frame have in common.
+    """
+
+    codes: np.ndarray
+    residuals: np.ndarray
+    costs: np.ndarray
+
+    @classmethod
+    def before(cls, latents: np.ndarray) -> Self:
+        """The empty sum of each of latents [n, D]."""
+        count = len(latents)
+        return cls(np.zeros((count, 1, 0), np.int64), latents[:, None], np.zeros((count, 1), np.float32))
+
+    @property
+    def errors(self) -> np.ndarray:
+        """float32 [n]: squared errors of the nearest sums."""
+        squares: np.ndarray = np.square(self.residuals[:, 0]).sum(axis=1)
+        return squares
+
+    def of(self, frames: np.ndarray) -> Self:
+        """Only some frames, by a mask [n]."""
+        return type(self)(*(each[frames] for each in self))
 
 
 class BeamEncoder:
@@ -32,47 +63,66 @@ class BeamEncoder:
 
     def step(self, block: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """Codes int64 [B, K, T] of wav [B, T, hop], and the next state. ModelError: the graph gives no latents."""
+        latents, state = self.latents(block, state)
+        batch, frames, dim = latents.shape
+        codes = self.search(latents.reshape(-1, dim))
+        return codes.reshape(batch, frames, -1).transpose(0, 2, 1), state
+
+    def latents(self, block: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        """Latents float32 [B, T, D] of wav [B, T, hop], and the next state. ModelError: the graph gives none."""
         latents, state = self._graph.step(block, state, "latents")
         if latents.shape[1] != self._codebooks[0].shape[1]:
             raise ModelError(f"latents of {latents.shape[1]} dimensions, vectors of {self._codebooks[0].shape[1]}")
-        batch, dim, frames = latents.shape
-        codes = self.search(latents.transpose(0, 2, 1).reshape(-1, dim))
-        return codes.reshape(batch, frames, -1).transpose(0, 2, 1), state
+        return latents.transpose(0, 2, 1), state
 
     def search(self, latents: np.ndarray) -> np.ndarray:
         """Codes int64 [n, K] of latents [n, D], as `kvant.quantizers.beam.beam_search` defines them.
 
         With a limit, those of a frame of depth k are what a search of k levels finds.
         """
-        rows = max(1, MAX_SCORES // (self._beam * max(map(len, self._codebooks))))
-        parts = [self._search(latents[start : start + rows]) for start in range(0, len(latents), rows)]
+        parts = [self._search(part) for part in self.parts(latents)]
         return np.concatenate([np.zeros((0, len(self._codebooks)), np.int64), *parts])
 
+    def parts(self, latents: np.ndarray) -> list[np.ndarray]:
+        """Latents [n, D] in parts that are small enough to be searched at once."""
+        rows = max(1, MAX_SCORES // (self._beam * max(map(len, self._codebooks))))
+        return [latents[start : start + rows] for start in range(0, len(latents), rows)]
+
+    def fronts(self, latents: np.ndarray) -> Iterator[Front]:
+        """The search of latents [n, D] after each of all levels, whatever the limit."""
+        front = Front.before(latents)
+        for level in range(len(self._codebooks)):
+            front = self._next(front, level)
+            yield front
+
     def _search(self, latents: np.ndarray) -> np.ndarray:
-        """With r = z - v_1 - ... - v_{k-1}, |r - v|^2/2 = |r|^2/2 + |v|^2/2 - r.v; less what all have in common."""
         found = np.full((len(latents), len(self._codebooks)), ABSENT, np.int64)
         places = np.arange(len(latents))  # of the frames that go on
-        residuals = latents[:, None]  # [n, sums, D], the nearest first
-        costs = np.zeros((len(latents), 1), np.float32)
-        codes = np.zeros((len(latents), 1, 0), np.int64)
-        for level, (vectors, half_energies) in enumerate(zip(self._codebooks, self._half_energies), start=1):
-            if self._limit is not None and level > 1:
-                deeper = np.square(residuals[:, 0]).sum(axis=1) >= self._limit
-                places, residuals, costs, codes = (each[deeper] for each in (places, residuals, costs, codes))
-            scores = residuals.reshape(-1, latents.shape[1]) @ vectors.T
-            np.subtract(half_energies, scores, out=scores)
-            scores = scores.reshape(len(places), costs.shape[1], len(vectors))
-            scores += costs[..., None]
-            candidates = scores.reshape(len(places), costs.shape[1] * len(vectors))
-            kept = 1 if level == len(self._codebooks) else min(self._beam, candidates.shape[1])
-            costs, chosen = take_least(candidates, kept)
-            costs -= costs[:, :1].copy()
-            parents, level_codes = np.divmod(chosen, len(vectors))
-            frames = np.arange(len(places))[:, None]
-            residuals = residuals[frames, parents] - vectors[level_codes]
-            codes = np.concatenate([codes[frames, parents], level_codes[..., None]], axis=-1)
-            found[places, :level] = codes[:, 0]
+        front = Front.before(latents)
+        for level in range(len(self._codebooks)):
+            if self._limit is not None and level > 0:
+                deeper = front.errors >= self._limit
+                places, front = places[deeper], front.of(deeper)
+            front = self._next(front, level)
+            found[places, : level + 1] = front.codes[:, 0]
         return found
+
+    def _next(self, front: Front, level: int) -> Front:
+        """With r = z - v_1 - ... - v_{k-1}, |r - v|^2/2 = |r|^2/2 + |v|^2/2 - r.v; less what all have in common."""
+        codes, residuals, costs = front
+        vectors = self._codebooks[level]
+        scores = residuals.reshape(-1, residuals.shape[2]) @ vectors.T
+        np.subtract(self._half_energies[level], scores, out=scores)
+        scores = scores.reshape(*costs.shape, len(vectors))
+        scores += costs[..., None]
+        candidates = scores.reshape(len(costs), costs.shape[1] * len(vectors))
+        kept = 1 if level == len(self._codebooks) - 1 else min(self._beam, candidates.shape[1])
+        costs, chosen = take_least(candidates, kept)
+        costs -= costs[:, :1].copy()
+        parents, level_codes = np.divmod(chosen, len(vectors))
+        frames = np.arange(len(costs))[:, None]
+        residuals = residuals[frames, parents] - vectors[level_codes]
+        return Front(np.concatenate([codes[frames, parents], level_codes[..., None]], axis=-1), residuals, costs)
 
 
 def take_least(candidates: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
