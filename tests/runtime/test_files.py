@@ -83,6 +83,32 @@ def test_live_streams_decode_alike(tmp_path: Path, codec: kvant.Codec, speech: n
     np.testing.assert_allclose(decoded(live, codec)[0], decoded(stored, codec)[0], atol=1e-5)
 
 
+@pytest.mark.parametrize(("rate", "held"), [(24000, 0), (48000, 3)])
+def test_a_live_frame_is_sent_before_anything_behind_it_is_awaited(
+    codec: kvant.Codec, speech: np.ndarray, rate: int, held: int
+) -> None:
+    """Of a pipe that gives no more than it is asked for: whatever it has given is in the stream when it is asked again,
+    but for the frame that is not full, and the frames that resampling holds back."""
+    wav = io.BytesIO()
+    write(wav, np.resize(speech, rate // 2), rate, format="WAV")
+    sink, lacking = io.BytesIO(), []
+
+    class Pipe(io.BytesIO):
+        def seekable(self) -> bool:
+            return False
+
+        def read(self, size: int | None = -1) -> bytes:
+            heard = max(0, self.tell() - 44) // 2 * 24000 // rate
+            frames = sum(len(block.codes[0]) for block in Reader(io.BytesIO(sink.getvalue()))) if sink.tell() else 0
+            lacking.append(heard // codec.hop_length - frames)
+            return super().read(size)
+
+    with open_audio(Pipe(wav.getvalue())) as source:
+        encode_file(source, sink, codec, live=True)
+    assert max(lacking) == held
+    assert len(lacking) > 37
+
+
 def test_lost_blocks_become_silence_and_the_rest_keeps_its_time(
     tmp_path: Path, codec: kvant.Codec, speech: np.ndarray
 ) -> None:

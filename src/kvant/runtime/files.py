@@ -122,9 +122,9 @@ def encode_file(
     header = header_for(codec, source.sample_rate, source.channels, source.num_samples, how)
     stream = codec.encoder_stream(source.sample_rate, source.channels, num_codebooks, beam, limit)
     done = 0
-    with_size = max(1, BLOCK_SECONDS * source.sample_rate)
+    hop = output_length(codec.hop_length, codec.sample_rate, source.sample_rate)
     writer = Writer(sink, header, 1 if live else None, how.model)
-    for block in source.blocks(with_size):
+    for block in source.blocks(hop if live else BLOCK_SECONDS * source.sample_rate):
         put(writer, stream.push(block))
         done += block.shape[1]
         if progress:
