@@ -111,3 +111,18 @@ def test_codes_that_no_codebook_has_are_refused(codec: kvant.Codec) -> None:
     for codes in (np.full((1, 8, 3), 1024), np.full((1, 8, 3), -2), np.zeros((1, 13, 3), int), np.zeros((1, 8, 3))):
         with pytest.raises(kvant.errors.UsageError, match="codes"):
             stream.push(codes)
+
+
+@pytest.mark.parametrize("rate", [24000, 44100])
+def test_what_is_not_finite_is_refused_and_leaves_no_trace(codec: kvant.Codec, speech: np.ndarray, rate: int) -> None:
+    wav, clean = speech[None, :3000], codec.encoder_stream(rate)
+    stream = codec.encoder_stream(rate)
+    for value in (np.nan, np.inf):
+        with pytest.raises(kvant.errors.AudioError, match="the first is sample 7 of channel 0"):
+            stream.push(np.pad([[np.float32(value)]], ((0, 0), (7, 20))))
+    assert stream.flush().shape[-1] == 0
+    for each in (stream, clean):
+        each.push(wav)
+    with pytest.raises(kvant.errors.AudioError, match="the first is sample 3000 of"):
+        stream.push(np.full((1, 400), np.nan, np.float32))
+    np.testing.assert_array_equal(stream.flush(), clean.flush())

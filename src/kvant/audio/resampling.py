@@ -5,7 +5,7 @@ import math
 import numpy as np
 import soxr
 
-from kvant.audio.validation import check_sample_rate
+from kvant.audio.validation import check_finite, check_sample_rate
 from kvant.errors import AudioError
 
 _BLOCK = 1 << 16
@@ -36,11 +36,12 @@ class Resampler:
     def push(self, block: np.ndarray) -> np.ndarray:
         """The samples [C, m] that `block` [C, n] completes, n >= 0; m is near n * to_rate / from_rate in the long run.
 
-        AudioError: not float [C, n].
+        AudioError: not float [C, n], or not finite: a single NaN would stay in the filter, and in what hears its output.
         """
         if block.ndim != 2 or len(block) != self.channels or block.dtype.kind != "f":
             shape = list(block.shape)
             raise AudioError(f"expected floats of shape [{self.channels}, n] to resample, got {block.dtype} {shape}")
+        check_finite(block, offset=self._pushed)
         self._pushed += block.shape[1]
         if self.from_rate == self.to_rate or block.size == 0:
             return block.astype(np.float32)
@@ -69,8 +70,8 @@ class Resampler:
 def resample(wav: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     """`wav` [..., N] at another sample rate: float32 [..., ceil(N * to_rate / from_rate)], each signal on its own.
 
-    Rates in Hz. Equal rates change nothing. There and back gives at least N samples: cut to N. Samples must be finite.
-    AudioError: as `Resampler`.
+    Rates in Hz. Equal rates change nothing. There and back gives at least N samples: cut to N.
+    AudioError: as `Resampler`, samples that are not finite among them.
     """
     if wav.ndim == 0:
         raise AudioError("cannot resample a single number; wav must be [..., N]")

@@ -29,9 +29,13 @@ class EncoderStream:
         self._started = False
 
     def push(self, wav: np.ndarray) -> np.ndarray:
-        """Codes int64 [C, K, t] of the frames that `wav` float [C, n] completes; t may be 0."""
+        """Codes int64 [C, K, t] of the frames that `wav` float [C, n] completes; t may be 0.
+
+        AudioError: not such floats, or not finite; the stream is then as if they had not come.
+        """
+        resampled = self._resampler.push(wav)
         self._started |= wav.shape[-1] > 0
-        return self._encode(self._resampler.push(wav), self._codec.hop_length)
+        return self._encode(resampled, self._codec.hop_length)
 
     def flush(self) -> np.ndarray:
         """The remaining codes; the stream is then as new."""
