@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from kvant.errors import UsageError
-from kvant.receptive_field import ReceptiveField, receptive_field
+from kvant.receptive_field import ReceptiveField
 
 TILE = 1 << 20
 """Numbers of a piece of a layer's input: few enough to stay in a cache from one operation to the next."""
@@ -41,13 +41,12 @@ def by_pieces(piece: Piece, field: ReceptiveField, x: Tensor, chunk: int, comple
     return torch.cat([y.transpose(-1, -2) for y in outputs], dim=-2).transpose(-1, -2)
 
 
-def in_tiles(layer: nn.Module, x: Tensor, start: int | Tensor) -> Tensor:
-    """layer(x) of a layer of a chain, x [B, C, n] beginning at `start` of the signal; on a processor without gradient,
-    what is larger than a cache goes through layers of several operations in tiles."""
+def in_tiles(layer: nn.Module, field: ReceptiveField, x: Tensor, start: int | Tensor) -> Tensor:
+    """layer(x) of a layer of a chain with its field, x [B, C, n] beginning at `start` of the signal; on a processor
+    without gradient, what is larger than a cache goes through layers of several operations in tiles."""
     piece = getattr(layer, "piece", lambda part, begin: layer(part))
     if torch.is_grad_enabled() or torch.compiler.is_compiling() or x.device.type != "cpu" or isinstance(start, Tensor):
         return piece(x, start)
-    field = receptive_field(layer)
     taken, given = field.stride.numerator, field.stride.denominator
     tile = max(TILE // (x.shape[0] * x.shape[1] * max(taken, given)), 1)
     several = isinstance(layer, nn.Sequential) or hasattr(layer, "piece")

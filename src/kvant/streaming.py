@@ -7,6 +7,7 @@ A part that looks ahead has no such pass. `chunked` computes its whole-signal pa
 """
 
 from collections.abc import Sequence
+from functools import cached_property, reduce
 from math import isinf
 
 import torch
@@ -73,18 +74,22 @@ class LookAheadChain(LookAhead):
         super().__init__()
         self.layers = nn.Sequential(*layers)
 
+    @cached_property
+    def fields(self) -> tuple[ReceptiveField, ...]:
+        """Of each layer."""
+        return tuple(map(receptive_field, self.layers))
+
     @property
     def receptive_field(self) -> ReceptiveField:
-        return receptive_field(self.layers)
+        return reduce(ReceptiveField.then, self.fields, ReceptiveField())
 
     def forward(self, x: Tensor) -> Tensor:
         return self.piece(x, 0)
 
     def piece(self, x: Tensor, start: int | Tensor) -> Tensor:
-        for layer in self.layers:
-            x = in_tiles(layer, x, start)
-            stride = receptive_field(layer).stride
-            start = start * stride.denominator // stride.numerator
+        for layer, field in zip(self.layers, self.fields, strict=True):
+            x = in_tiles(layer, field, x, start)
+            start = start * field.stride.denominator // field.stride.numerator
         return x
 
 

@@ -10,6 +10,7 @@ from kvant.layers.depthwise_conv import DepthwiseConv1d
 from kvant.layers.snake import Snake
 from kvant.layers.transposed_conv import interleaved
 from kvant.pieces import TILE, in_tiles
+from kvant.receptive_field import receptive_field
 
 LAYERS = {
     "one channel": lambda: Conv1d(1, 6, 7, padding=3),
@@ -65,13 +66,13 @@ def test_a_large_signal_goes_through_a_block_in_tiles(monkeypatch: pytest.Monkey
         "forward",
         lambda self, x: (heard.append(x.shape[-1]) if self is block else None, forward(self, x))[1],
     )
-    x = torch.randn(1, 16, TILE // 4)
+    x, field = torch.randn(1, 16, TILE // 4), receptive_field(block)
     with torch.inference_mode():
         expected = block(x)
         assert heard == [x.shape[-1]]
-        torch.testing.assert_close(in_tiles(block, x, 0), expected, rtol=0, atol=1e-5)
+        torch.testing.assert_close(in_tiles(block, field, x, 0), expected, rtol=0, atol=1e-5)
         assert len(heard) > 3
         assert max(heard[1:]) < x.shape[-1] / 3
         heard.clear()
-        in_tiles(block, x[..., :4000], 0)
+        in_tiles(block, field, x[..., :4000], 0)
         assert heard == [4000]

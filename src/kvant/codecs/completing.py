@@ -6,7 +6,7 @@ from kvant.codec import Codec
 
 
 class CompletingCodec(Codec):
-    """A codec of centred convolutions, each of which continues its own input to whole strides.
+    """A codec of convolutions each of which continues its own input to whole strides.
 
     So the last frame of an item padded in a batch is not its own: give items of one length.
     """

@@ -1,18 +1,16 @@
 """A causal codec whose layers hear a mirror at the edges of the signal, as published weights expect."""
 
-from torch import Tensor
-
-from kvant.codec import Codec
+from kvant.codecs.completing import CompletingCodec
 from kvant.protocols import Quantizer
 from kvant.streaming import Causal
 
 
-class MirroredCodec(Codec):
+class MirroredCodec(CompletingCodec):
     """A codec of `MirroredConv1d`: exactly as published for whole signals, and equal to that when streamed.
 
     The first block of a stream holds at least `first_frames` hops (and of codes, as many frames): the first outputs
     depend on their mirror, so that is the latency. From there on it goes hop by hop. The last block may end within a
-    hop: the encoder itself completes it, by the mirror. So the last frame of an item padded in a batch is not its own.
+    hop: the encoder itself completes it, by the mirror.
     """
 
     def __init__(
@@ -34,7 +32,3 @@ class MirroredCodec(Codec):
         A decoder that looks further ahead than that has more.
         """
         return max(self.first_frames * self.hop_length, super().latency)
-
-    def pad(self, wav: Tensor) -> Tensor:
-        """wav clipped to [-1, 1], and no longer."""
-        return wav.clamp(-1, 1)

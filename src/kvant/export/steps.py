@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from kvant.codec import Codec
 from kvant.codecs.completing import CompletingCodec
-from kvant.codecs.mirrored import MirroredCodec
 from kvant.protocols import Quantizer
 from kvant.quantizers import ResidualQuantizer
 from kvant.streaming import Causal, LookAhead, at_depth, flatten_state, unflatten_state
@@ -52,7 +51,7 @@ class EncoderHalf(Half):
         self.encoder, self.quantizer, self.hop_length = codec.encoder, codec.quantizer, codec.hop_length
         self.given = ["codes", "latents"] if adds_up(codec.quantizer) else ["codes"]
         self.declare(codec.encoder, "wav", self.given)
-        completes = isinstance(codec, MirroredCodec | CompletingCodec)
+        completes = isinstance(codec, CompletingCodec)
         hops = (FRAMES * codec.hop_length, 1) if completes else (FRAMES, codec.hop_length)
         self.block, self.free = torch.zeros(2, *hops), (0, 1)
 
