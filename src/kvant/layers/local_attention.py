@@ -51,5 +51,5 @@ class LocalAttention(LookAhead):
         places = torch.arange(self.window, device=x.device)[None]
         queries, keys = self.rotary(queries, places), self.rotary(keys, places)
         y = F.scaled_dot_product_attention(queries, keys, values, heard[:, None, None])
-        y = self.out(y.transpose(1, 2).flatten(2)).reshape(len(x), -1, x.shape[1]).transpose(1, 2)
+        y = self.out(y.transpose(1, 2).flatten(2)).reshape(x.shape[0], -1, x.shape[1]).transpose(1, 2)
         return x + y[..., before : before + length]
