@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kvant.bitstream import ABSENT
+from kvant.errors import UsageError
 from kvant.runtime.feeds import Axes, Feed, Overlap, PieceFeed, StepFeed, joined
 from kvant.runtime.graph import State
 from kvant.runtime.reach import reach_of
@@ -88,12 +89,16 @@ def test_one_frame_less_is_not_enough(x: np.ndarray) -> None:
         assert (out != whole).any()
 
 
-def test_what_hears_everything_gives_it_at_the_end(x: np.ndarray) -> None:
+def test_what_hears_everything_gives_it_at_the_end_and_takes_no_more_than_memory_may_hold(x: np.ndarray) -> None:
     window = Window(FRAMES, FRAMES)
-    out, come = run(PieceFeed(window, 2, Axes(2, 2), Overlap(inf, inf), most=6), x, [3])
+    feed = PieceFeed(window, 2, Axes(2, 2), Overlap(inf, inf), most=FRAMES)
+    out, come = run(feed, x, [3])
     assert set(come) == {0}
     assert window.longest == FRAMES
     np.testing.assert_array_equal(out, window.step(x, (np.zeros(2, int),))[0])
+    assert feed.push(x) == []
+    with pytest.raises(UsageError, match="more than 40 frames: this model hears all of it at once"):
+        feed.push(x[..., :1])
 
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
@@ -141,6 +146,14 @@ class TestReach:
         both = {**SIGNAL, "encoder_overlap": [8, 5], "decoder_overlap": [10, 9]}
         assert reach_of(both).frames == 1 + 5 + 9
         assert reach_of({**both, "decoder_overlap": None}).frames == inf
+
+    def test_what_hears_everything_takes_minutes_and_no_hour(self) -> None:
+        """2^23 samples in all channels, so that memory does not end first."""
+        feed = reach_of({**SIGNAL, "encoder_overlap": None}).encoder_feed(Window(0, 0), channels=2)
+        frames = 2**23 // 2 // 320
+        assert feed.push(np.broadcast_to(np.float32(0), (2, frames, 320))) == []
+        with pytest.raises(UsageError, match=f"more than {frames} frames"):
+            feed.push(np.zeros((2, 1, 320), np.float32))
 
     @pytest.mark.parametrize("garbled", [{"encoder_overlap": 3}, {"decoder_overlap": [1]}, {"first_frames": "x"}])
     def test_what_is_garbled_is_an_error_that_a_codec_names(self, garbled: dict[str, object]) -> None:

@@ -3,12 +3,13 @@
 A feed serves one stream: `push` blocks, then `flush`; both give a list of blocks, and the feed is then as new.
 """
 
-from math import ceil, inf, isinf
+from math import ceil, isinf
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from kvant.bitstream import ABSENT
+from kvant.errors import UsageError
 from kvant.runtime.graph import State
 
 MAX_FRAMES = 256
@@ -84,19 +85,24 @@ class PieceFeed:
     """Pieces of a signal, each continued by its overlap; what the cuts have touched is dropped.
 
     So a frame waits for those behind it, and small blocks cost the whole overlap for each of them. If the overlap is
-    infinite, everything goes through at once, at the flush. most: frames to go at a time otherwise.
+    infinite, everything goes through at once, at the flush. most: frames to go at a time; then, that there may be.
     """
 
     def __init__(self, half: Half, batch: int, axes: Axes, overlap: Overlap, most: int) -> None:
         self._half, self._batch, self._axes = half, batch, axes
         self._before, self._behind = overlap
-        self._most = inf if isinf(self._behind) else most
+        self._most = most
         self._restart()
 
     def push(self, block: np.ndarray) -> list[np.ndarray]:
-        """What is decided now."""
+        """What is decided now. UsageError: more than can go through at once."""
         self._waiting.append(block)
         self._rows += block.shape[self._axes.taken]
+        if isinf(self._behind) and self._rows > self._most * self._axes.rows:
+            raise UsageError(
+                f"a signal of more than {self._most} frames: this model hears all of it at once, so memory grows with "
+                "its length: cut it into shorter ones, or code it in Python with chunk=, if its page says so"
+            )
         return self._run(self._first + self._rows // self._axes.rows - self._behind)
 
     def flush(self) -> list[np.ndarray]:

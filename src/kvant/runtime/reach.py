@@ -1,12 +1,14 @@
 """How far a codec hears beyond a frame, as its model file says, and what its streams therefore wait for."""
 
-from math import inf
+from math import inf, isinf
 from typing import Any, NamedTuple
 
 from kvant.runtime.feeds import Axes, Feed, Half, Overlap, PieceFeed, StepFeed
 
 PIECE_SAMPLES = 1 << 17
 """At a time, of what looks ahead: some hundred MB in codecs of usual widths, and little overlap."""
+WHOLE_SAMPLES = 1 << 23
+"""At most, in all channels, of what hears everything: some 8 GB, at 0.9 kB a sample in SpeechTokenizer's encoder."""
 
 
 class Reach(NamedTuple):
@@ -39,7 +41,8 @@ class Reach(NamedTuple):
     def _feed(self, half: Half, channels: int, axes: Axes, overlap: Overlap | None) -> Feed:
         if overlap is None:
             return StepFeed(half, channels, axes, self.first_frames)
-        return PieceFeed(half, channels, axes, overlap, max(1, PIECE_SAMPLES // self.hop_length))
+        samples = WHOLE_SAMPLES // channels if isinf(overlap.behind) else PIECE_SAMPLES
+        return PieceFeed(half, channels, axes, overlap, max(1, samples // self.hop_length))
 
 
 def reach_of(signal: dict[str, Any]) -> Reach:
