@@ -148,7 +148,7 @@ def _loaded(path: Path) -> nn.Module:
         codec: nn.Module = build(config_from_json(kind, model.metadata["config"]))
     except (TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: its config builds no codec ({error})") from error
-    state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in model.tensors.items()}
+    state = {name: torch.from_numpy(array.astype(np.float32, copy=False)) for name, array in model.tensors.items()}
     expected = set(codec.state_dict()) - statistics(codec)
     if expected != set(state):
         raise ModelError(f"{path}: tensors do not fit its config: {sorted(expected ^ set(state))[:5]} ...")

@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ pytest.importorskip("torch")
 from kvant.bench.comparison import Comparison, agreement, recording
 from kvant.bench.sides import Ours
 from kvant.bench.unused import unused_packages
-from kvant.cli.bench import HEAD, row
+from kvant.cli.bench import FRAME_HEAD, HEAD, row
 from kvant.runtime import Codes
 
 
@@ -49,6 +50,14 @@ def test_a_row_has_a_cell_for_each_column_and_ratios_say_how_much_faster_we_are(
     cells = [cell.strip() for cell in line.split("|")]
     assert cells[5:8] == ["5.00", "10.00", "2.00"]
     assert cells[8:11] == ["2.50", "2.00", "0.80"]
+
+
+def test_a_frame_has_cells_of_its_own_that_are_empty_where_nothing_streams() -> None:
+    found = Comparison("x", "torch", 10, 1, (2.0, 1.0), (4.0, 5.0), (100.0, 50.0), 1.0, 1e-6, (0.0123, 0.02))
+    for frame, cells in ((found.frame, ["12.3", "20.0"]), (None, ["–", "–"])):
+        line = row(replace(found, frame=frame), frames=True)
+        assert line.count("|") == (HEAD + FRAME_HEAD).count("|")
+        assert [cell.strip() for cell in line.split("|")][-3:-1] == cells
 
 
 def test_what_is_not_installed_can_be_derived_from_and_is_gone_afterwards(tmp_path: Path) -> None:

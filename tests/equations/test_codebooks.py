@@ -1,5 +1,7 @@
 """How codebooks learn: running means, and gradient descent on the squared error, which are one thing near rest."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor
@@ -118,3 +120,28 @@ def test_usage_is_a_running_share_with_one_for_uniform() -> None:
         book.update(torch.zeros(6, DIM), codes)
     torch.testing.assert_close(book.usage, share, rtol=1e-4, atol=1e-4)
     assert book.usage.mean() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", [EMACodebook, LearnedCodebook])
+def test_a_search_knows_vectors_that_moved_however_they_did(kind: type[EMACodebook]) -> None:
+    """What is kept of them from search to search (|v|^2 / 2) is theirs: in place, in copies and in other types."""
+    generator = torch.Generator().manual_seed(0)
+    book, points = kind(SIZE, DIM).eval(), torch.randn(200, DIM, generator=generator)
+
+    def found(book: EMACodebook) -> None:
+        expected = torch.cdist(points, book.vectors.detach().float(), compute_mode="donot_use_mm_for_euclid_dist")
+        assert torch.equal(book.search(points.to(book.weight.dtype)), expected.argmin(1))
+
+    found(book)
+    copied = copy.deepcopy(book)
+    for codebook, length in ((book, 0.2), (copied, 5.0)):
+        for _ in range(2):
+            with torch.no_grad():
+                codebook.weight[:2] *= length
+            found(codebook)
+    book.load_state_dict(copied.state_dict())
+    found(book)
+    book.double().float()
+    found(book)
+    with torch.inference_mode():
+        found(kind(SIZE, DIM).eval())

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from kvant.encoders.dac import encoder_block
 from kvant.layers.channels_last import Conv1d, ConvTranspose1d, along_time
 from kvant.layers.depthwise_conv import DepthwiseConv1d
+from kvant.layers.elu import ELU
 from kvant.layers.snake import Snake
 from kvant.layers.transposed_conv import interleaved
 from kvant.pieces import TILE, in_tiles
@@ -19,10 +20,13 @@ LAYERS = {
     "strided": lambda: Conv1d(5, 6, 4, stride=2, padding=1),
     "pointwise": lambda: Conv1d(5, 6, 1, bias=False),
     "groups": lambda: Conv1d(6, 6, 3, groups=2),
+    "heavy, dilated": lambda: Conv1d(130, 90, 7, padding=9, dilation=3),
+    "heavy, strided": lambda: Conv1d(130, 90, 8, stride=4, padding=2),
     "transposed": lambda: ConvTranspose1d(5, 6, 6, stride=3, padding=2, output_padding=1),
     "depthwise": lambda: DepthwiseConv1d(5, 7),
     "depthwise, dilated": lambda: DepthwiseConv1d(5, 7, dilation=9),
     "snake": lambda: Snake(5),
+    "elu": ELU,
 }
 
 
@@ -33,13 +37,13 @@ def signal(channels: int, length: int, last: bool) -> Tensor:
 
 
 @pytest.mark.parametrize("last", [False, True])
-@pytest.mark.parametrize("length", [40, 2000])
+@pytest.mark.parametrize("length", [20, 40, 2000])
 @pytest.mark.parametrize("name", LAYERS)
 def test_layers_give_what_they_give_with_gradient(name: str, length: int, last: bool) -> None:
     torch.manual_seed(0)
     layer = LAYERS[name]()
     x = signal(getattr(layer, "in_channels", 5), length, last)
-    expected = layer(x)
+    expected = layer(x.requires_grad_())
     assert expected.requires_grad
     with torch.inference_mode():
         torch.testing.assert_close(layer(x), expected.detach(), rtol=1e-5, atol=1e-5)

@@ -121,7 +121,7 @@ class TestLoad:
         whole = codec.encode(wav, codec.sample_rate)
         with monkeypatch.context() as small:
             small.setattr("kvant.runtime.reach.PIECE_SAMPLES", 400)
-            small.setattr("kvant.runtime.feeds.MAX_FRAMES", 8)
+            small.setattr("kvant.runtime.reach.STEP_SAMPLES", 8 * codec.hop_length)
             pieces = codec.encode(wav, codec.sample_rate)
             decoded = codec.decode(pieces)
         assert np.array_equal(pieces.codes, whole.codes)

@@ -12,8 +12,10 @@ pytest.importorskip("encodec")
 
 
 def test_both_sides_make_the_same_codes() -> None:
-    found = compare("encodec-24khz", "torch", seconds=1, threads=1, rounds=1)
+    found = compare("encodec-24khz", "torch", seconds=1, threads=1, rounds=1, frames=True)
     assert found.codes_equal == 1
     assert found.wav_error < 1e-4
     assert min(*found.encode, *found.decode) > 0
+    assert found.frame is not None
+    assert min(found.frame) > 0
     assert min(found.megabytes) > 50

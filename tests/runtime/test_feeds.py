@@ -39,12 +39,14 @@ class Total:
 
     def __init__(self, first: int) -> None:
         self.first = first
+        self.longest = 0
 
     def initial_state(self, batch: int) -> State:
         return (np.zeros((batch, 1, 1)), np.zeros(batch))
 
     def step(self, block: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         total, heard = state
+        self.longest = max(self.longest, block.shape[2])
         assert (heard == 0).all() or (heard >= self.first).all()
         sums = total + block.cumsum(axis=2)
         return sums, (sums[..., -1:], heard + block.shape[2])
@@ -104,12 +106,14 @@ def test_what_hears_everything_gives_it_at_the_end_and_takes_no_more_than_memory
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 @pytest.mark.parametrize("first", [1, 7, 60])
 def test_steps_wait_for_their_beginning_alone(x: np.ndarray, first: int, sizes: list[int]) -> None:
-    feed = StepFeed(Total(first), 2, Axes(2, 2), first)
+    total = Total(first)
+    feed = StepFeed(total, 2, Axes(2, 2), first, most=6)
     for _ in range(2):
         out, come = run(feed, x, sizes)
         np.testing.assert_array_equal(out, x.cumsum(axis=2))
         if sizes == [1]:
             assert come == [n if n >= first else 0 for n in range(FRAMES + 1)]
+    assert total.longest <= max(first, 6)
 
 
 def test_frames_of_several_rows_and_a_last_one_that_is_not_whole() -> None:
@@ -125,7 +129,10 @@ def test_frames_of_several_rows_and_a_last_one_that_is_not_whole() -> None:
 
     x = np.arange(2 * 29).reshape(2, 29, 1)
     whole, _ = Hops().step(x, ())
-    for feed in (StepFeed(Hops(), 2, Axes(1, 2, 3), 2), PieceFeed(Hops(), 2, Axes(1, 2, 3), Overlap(2, 1), most=4)):
+    for feed in (
+        StepFeed(Hops(), 2, Axes(1, 2, 3), 2, most=4),
+        PieceFeed(Hops(), 2, Axes(1, 2, 3), Overlap(2, 1), most=4),
+    ):
         outputs = [block for start in range(0, 29, 3) for block in feed.push(x[:, start : start + 3])] + feed.flush()
         np.testing.assert_array_equal(np.concatenate(outputs, axis=2), whole)
 

@@ -138,7 +138,7 @@ def test_pieces_of_a_bounded_size_are_the_whole(known: Known, monkeypatch: pytes
     whole = known.codec.encode(x, rate)
     heard = known.codec.decode(whole)
     monkeypatch.setattr("kvant.runtime.reach.PIECE_SAMPLES", 11 * known.net.hop_length)
-    monkeypatch.setattr("kvant.runtime.feeds.MAX_FRAMES", 11)
+    monkeypatch.setattr("kvant.runtime.reach.STEP_SAMPLES", 11 * known.net.hop_length)
     coded = known.codec.encode(x, rate)
     known.same_codes(wav, coded.codes, whole.codes)
     close(known.codec.decode(whole), heard)

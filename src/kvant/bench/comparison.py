@@ -25,7 +25,8 @@ class Comparison:
     """Of one codec on one machine. Pairs are (official, ours).
 
     encode, decode: median seconds. megabytes: peak of the process. codes_equal: share. wav_error: largest difference
-    over the largest sample; of the codes each side found, so meaningless unless all are equal.
+    over the largest sample; of the codes each side found, so meaningless unless all are equal. frame: median seconds of
+    ours to encode and to decode a frame of a stream, if that was asked for and the codec streams.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Comparison:
     megabytes: tuple[float, float]
     codes_equal: float
     wav_error: float
+    frame: tuple[float, float] | None = None
 
 
 class _Child:
@@ -72,8 +74,11 @@ class _Child:
         self.errors.close()
 
 
-def compare(name: str, engine: str, seconds: float, threads: int, rounds: int) -> Comparison:
-    """Official and ours on the same wav and weights, in turn. UsageError or KvantError: a side cannot run."""
+def compare(name: str, engine: str, seconds: float, threads: int, rounds: int, frames: bool = False) -> Comparison:
+    """Official and ours on the same wav and weights, in turn. frames: ours frame by frame too.
+
+    UsageError or KvantError: a side cannot run.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         np.save(folder / "wav.npy", recording(seconds, PUBLISHED[name].config.sample_rate))
@@ -85,13 +90,14 @@ def compare(name: str, engine: str, seconds: float, threads: int, rounds: int) -
             for _ in range(rounds + 1):
                 for verb, pairs in times.items():
                     pairs.append(tuple(child.order(verb)["seconds"] for child in children))
+            frame = children[1].order("frame")["seconds"] if frames else None
             megabytes = tuple(child.order("end")["megabytes"] for child in children)
             equal, error = agreement(folder)
         finally:
             for child in children:
                 child.close()
     encode, decode = (tuple(median(side) for side in zip(*pairs[1:])) for pairs in times.values())  # the first warms up
-    return Comparison(name, engine, seconds, threads, encode, decode, megabytes, equal, error)
+    return Comparison(name, engine, seconds, threads, encode, decode, megabytes, equal, error, frame)
 
 
 def recording(seconds: float, sample_rate: int) -> np.ndarray:

@@ -1,6 +1,8 @@
 """What is compared: the official codec, and ours with the same weights, each as wav to codes and codes to wav."""
 
+import time
 from pathlib import Path
+from statistics import median
 from typing import Any, Protocol
 
 import numpy as np
@@ -60,6 +62,22 @@ class Ours:
 
     def decode(self, codes: Codes) -> np.ndarray:
         return self.codec.decode(codes)[0]
+
+    def frame(self, wav: np.ndarray) -> tuple[float, float] | None:
+        """Median seconds of a single frame of a stream, to encode and to decode; None of what looks ahead."""
+        if self.codec.reach.encoder or self.codec.reach.decoder:
+            return None
+        encoder = self.codec.encoder_stream(num_codebooks=self.num_codebooks)
+        decoder = self.codec.decoder_stream()
+        times = []
+        for hop in np.split(wav, range(self.codec.hop_length, len(wav), self.codec.hop_length)):
+            started = time.perf_counter()
+            codes = encoder.push(hop[None])
+            encoded = time.perf_counter()
+            decoder.push(codes)
+            times.append((encoded - started, time.perf_counter() - encoded))
+        encode, decode = map(median, zip(*times))
+        return encode, decode
 
     def scales(self, codes: Codes) -> Scales:
         strides = np.array(self.codec.slot_strides[: codes.codes.shape[1]])

@@ -3,7 +3,7 @@
     python -m kvant.bench.trial SIDE NAME FOLDER THREADS
 
 SIDE is `official`, or the folder of our model. FOLDER holds wav.npy, and gets the official side's checkpoint. Orders
-are `save`, `encode`, `decode` and `end`; each is answered by a line of JSON. Nothing else is printed.
+are `save`, `encode`, `decode`, `frame` and `end`; each is answered by a line of JSON. Nothing else is printed.
 """
 
 import json
@@ -37,6 +37,8 @@ def main(side_name: str, name: str, folder: Path, threads: int) -> None:
         elif order == "decode":
             decoded = side.decode(codes)
         said["seconds"] = time.perf_counter() - started
+        if order == "frame" and isinstance(side, Ours):
+            said["seconds"] = side.frame(wav)
         if order == "save" and isinstance(side, Theirs):
             save_weights(side, folder)
         elif order == "end":

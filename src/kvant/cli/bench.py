@@ -19,6 +19,7 @@ HEAD = (
     "| codec | engine | s | threads | encode, x real time: theirs | ours | ratio "
     "| decode: theirs | ours | ratio | MB: theirs | ours | codes equal | wav error |"
 )
+FRAME_HEAD = " a frame, ms: encode | decode |"
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -36,6 +37,7 @@ def codecs(
     threads: Annotated[str, typer.Option("--threads", metavar="N,N", help="Of each side, one run each.")] = "1,2",
     rounds: Annotated[int, typer.Option("--rounds", metavar="N", min=1, help="Medians of so many.")] = 5,
     engine: Annotated[str, typer.Option("--engine", metavar="E,E", help="Ours: torch, onnxruntime.")] = "torch",
+    frames: Annotated[bool, typer.Option("--frames", help="Ours as a stream too: ms for a single frame.")] = False,
     as_json: options.Json = False,
 ) -> None:
     """Known codecs beside their official packages.
@@ -58,29 +60,32 @@ def codecs(
             print(f"{name}: left out, its package is not here: pip install {OFFICIAL[name].install}", file=sys.stderr)
         chosen = [name for name in chosen if OFFICIAL[name].installed]
     if not as_json:
-        print(f"{HEAD}\n|---|---|{'--:|' * (HEAD.count('|') - 3)}")
+        head = HEAD + FRAME_HEAD if frames else HEAD
+        print(f"{head}\n|---|---|{'--:|' * (head.count('|') - 3)}")
     for name in chosen:
         for count in _counts(threads):
             for each in engines:
-                comparison = compare(name, each, seconds, count, rounds)
+                comparison = compare(name, each, seconds, count, rounds, frames)
                 found.append(asdict(comparison))
                 if not as_json:
-                    print(printable(row(comparison)), flush=True)
+                    print(printable(row(comparison, frames)), flush=True)
     if as_json:
         print(json.dumps(found, indent=2))
 
 
-def row(found: "Comparison") -> str:
-    """A line of the table."""
+def row(found: "Comparison", frames: bool = False) -> str:
+    """A line of the table. frames: with the cells of FRAME_HEAD, empty if the codec does not stream."""
 
     def speeds(pair: tuple[float, float]) -> str:
         theirs, ours = pair
         return f"{found.seconds / theirs:.2f} | {found.seconds / ours:.2f} | {theirs / ours:.2f}"
 
+    frame = "".join(f" {1000 * each:.1f} |" for each in found.frame) if found.frame else " – | – |"
     memory = " | ".join(f"{each:.0f}" for each in found.megabytes)
     return (
         f"| {found.name} | {found.engine} | {found.seconds:g} | {found.threads} | {speeds(found.encode)} "
         f"| {speeds(found.decode)} | {memory} | {found.codes_equal:.2%} | {found.wav_error:.0e} |"
+        f"{frame if frames else ''}"
     )
 
 

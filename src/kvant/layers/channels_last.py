@@ -14,6 +14,8 @@ WIDEST, WIDEST_STRIDED = 512, 128
 
 SHORTEST = 512
 """Times below which the layout does not pay, since weights have to be brought into it too."""
+FEWEST, HEAVIEST = 32, 1 << 16
+"""Times below which a kernel of more weights than that is left as it lies: a convolution copies it at each call."""
 
 
 def last(x: Tensor) -> Tensor:
@@ -21,11 +23,14 @@ def last(x: Tensor) -> Tensor:
     return x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
 
 
+def free(x: Tensor) -> bool:
+    """Whether what torch would do may be done otherwise: on a processor, without gradient, and not for a graph."""
+    return not (torch.is_grad_enabled() or torch.compiler.is_compiling() or x.device.type != "cpu")
+
+
 def pays(x: Tensor, channels: int, widest: int = WIDEST) -> bool:
-    """Whether to compute in this layout: without gradient, on a processor, of a size that gains by it."""
-    if torch.is_grad_enabled() or torch.compiler.is_compiling() or x.device.type != "cpu":
-        return False
-    return channels <= widest and x.shape[-1] >= SHORTEST
+    """Whether to compute in this layout: free to, and of a size that gains by it."""
+    return free(x) and channels <= widest and x.shape[-1] >= SHORTEST
 
 
 def along_time(*parts: Tensor) -> Tensor:
@@ -40,6 +45,10 @@ class Conv1d(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         stride, padding, dilation = self.stride[0], int(self.padding[0]), self.dilation[0]
+        if self.groups == 1 and self.weight.numel() > HEAVIEST and x.shape[-1] < FEWEST * stride and free(x):
+            heard = F.pad(x, (padding, padding)).unfold(-1, dilation * (self.kernel_size[0] - 1) + 1, stride)
+            heard = heard[..., ::dilation].transpose(1, 2).flatten(2)
+            return F.linear(heard, self.weight.flatten(1), self.bias).transpose(1, 2)
         if self.groups > 1 or not pays(x, self.in_channels, WIDEST if stride == 1 else WIDEST_STRIDED):
             return super().forward(x)
         if self.in_channels == stride == dilation == 1:

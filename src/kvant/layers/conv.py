@@ -8,6 +8,11 @@ from kvant.protocols import State
 from kvant.streaming import Causal
 
 
+def last_of(x: Tensor, count: int) -> Tensor:
+    """The last `count` times of x [B, C, T], for a state: a copy, which does not keep all of the block in memory."""
+    return x[..., x.shape[-1] - count :].clone()
+
+
 class CausalConv1d(Causal):
     """Convolution over [B, C, T] that sees the present and the past: output t ends with input (t + 1) stride - 1.
 
@@ -39,4 +44,4 @@ class CausalConv1d(Causal):
         if x.shape[-1] % self.stride:
             raise UsageError(f"a block of {x.shape[-1]} frames: give whole multiples of the stride {self.stride}")
         x = along_time(state, x)
-        return self.conv(x), x[..., x.shape[-1] - self.context :]
+        return self.conv(x), last_of(x, self.context)

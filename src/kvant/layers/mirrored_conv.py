@@ -5,7 +5,7 @@ from torch import Tensor
 
 from kvant.errors import UsageError
 from kvant.layers.channels_last import along_time
-from kvant.layers.conv import CausalConv1d
+from kvant.layers.conv import CausalConv1d, last_of
 from kvant.protocols import State
 
 ENDED = -1
@@ -74,7 +74,7 @@ class MirroredConv1d(CausalConv1d):
             joined = along_time(begun, torch.where(first, mirrored_end(x, lacking, reach), end))
         ended = torch.full_like(age, x.shape[-1] % self.stride) > 0
         grown = (age + x.shape[-1]).clamp(max=self.context + 1)
-        following = begun[..., begun.shape[-1] - self.context :], torch.where(ended, ENDED, grown)
+        following = last_of(begun, self.context), torch.where(ended, ENDED, grown)
         return self.conv(joined), following
 
     def _check(self, age: Tensor) -> None:

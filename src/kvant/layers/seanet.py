@@ -9,6 +9,7 @@ from torch import nn
 from kvant.layers.centred_conv import CentredConv1d, CentredMirroredConv1d, centred_transposed_conv
 from kvant.layers.channels_last import Conv1d
 from kvant.layers.conv import CausalConv1d
+from kvant.layers.elu import ELU
 from kvant.layers.mirrored_conv import MirroredConv1d
 from kvant.layers.normed_conv import NormedTransposedConv1d, normed_conv, normed_matrix
 from kvant.layers.parallel import LookAheadParallel, Parallel
@@ -95,7 +96,7 @@ def normed_skip(channels: int) -> LookAhead:
 
 def elu() -> Causal:
     """x where positive, exp(x) - 1 below (Clevert et al., 2015)."""
-    return Pointwise(nn.ELU())
+    return Pointwise(ELU())
 
 
 def residual_unit(layers: list[nn.Module], around: nn.Module) -> nn.Module:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from kvant.errors import UsageError
 from kvant.layers.channels_last import Conv1d, along_time
+from kvant.layers.conv import last_of
 from kvant.protocols import State
 from kvant.streaming import Causal
 
@@ -42,7 +43,7 @@ class CausalTransposedConv1d(Causal):
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         x = along_time(state, x)
         y = interleaved(self.conv(x), self.stride)
-        return y if self.bias is None else y + self.bias[:, None], x[..., x.shape[-1] - self.context :]
+        return y if self.bias is None else y + self.bias[:, None], last_of(x, self.context)
 
 
 def interleaved(phases: Tensor, stride: int) -> Tensor:

@@ -4,14 +4,16 @@ import torch
 from torch import Tensor
 
 
-def nearest(points: Tensor, centres: Tensor) -> Tensor:
+def nearest(points: Tensor, centres: Tensor, half_energies: Tensor | None = None) -> Tensor:
     """int64 [n]: index of the centre [V, d] nearest to each point [n, d]; |x - c|^2 = |x|^2 + 2 (|c|^2/2 - x.c).
 
-    The lower index wins a tie. In float32 at least: in half precision neighbours are one.
+    The lower index wins a tie. In float32 at least: in half precision neighbours are one. half_energies: |c|^2/2 [V] of
+    whoever knows them already.
     """
     dtype = torch.promote_types(torch.promote_types(points.dtype, centres.dtype), torch.float32)
     points, centres = points.to(dtype), centres.to(dtype)
-    return torch.addmm(centres.square().sum(-1) / 2, points, centres.T, alpha=-1).argmin(-1)
+    energies = centres.square().sum(-1) / 2 if half_energies is None else half_energies.to(dtype)
+    return torch.addmm(energies, points, centres.T, alpha=-1).argmin(-1)
 
 
 def kmeans(points: Tensor, size: int, iterations: int = 10, generator: torch.Generator | None = None) -> Tensor:

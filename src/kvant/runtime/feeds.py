@@ -12,9 +12,6 @@ from kvant.bitstream import ABSENT
 from kvant.errors import UsageError
 from kvant.runtime.graph import State
 
-MAX_FRAMES = 256
-"""Frames per run of a graph with steps: what bounds memory, whatever is pushed at once."""
-
 
 class Half(Protocol):
     """Half a codec, block by block. One that looks ahead takes in place of a state the number of the first frame."""
@@ -46,11 +43,14 @@ class Overlap(NamedTuple):
 
 
 class StepFeed:
-    """Steps from state to state. A stream begins with `first_frames` or more; what follows waits for itself alone."""
+    """Steps from state to state. A stream begins with `first_frames` or more; what follows waits for itself alone.
 
-    def __init__(self, half: Half, batch: int, axes: Axes, first_frames: int) -> None:
+    most: frames to go at a time, which bounds memory, whatever is pushed at once; at least `first_frames`.
+    """
+
+    def __init__(self, half: Half, batch: int, axes: Axes, first_frames: int, most: int) -> None:
         self._half, self._batch, self._axes = half, batch, axes
-        self._first_frames = first_frames
+        self._first_frames, self._most = first_frames, max(first_frames, most)
         self._restart()
 
     def push(self, block: np.ndarray) -> list[np.ndarray]:
@@ -73,7 +73,7 @@ class StepFeed:
 
     def _run(self) -> list[np.ndarray]:
         outputs, axis = [], self._axes.taken
-        block, most = joined(self._waiting, axis), MAX_FRAMES * self._axes.rows
+        block, most = joined(self._waiting, axis), self._most * self._axes.rows
         for start in range(0, self._rows, most):
             output, self._state = self._half.step(cut(block, axis, start, start + most), self._state)
             outputs.append(output)

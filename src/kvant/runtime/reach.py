@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from kvant.runtime.feeds import Axes, Feed, Half, Overlap, PieceFeed, StepFeed
 
+STEP_SAMPLES = 1 << 16
+"""At a time, of what steps: 2.7 s at 24 kHz, enough frames for the matrices and few enough samples for caches."""
 PIECE_SAMPLES = 1 << 17
 """At a time, of what looks ahead: some hundred MB in codecs of usual widths, and little overlap."""
 WHOLE_SAMPLES = 1 << 23
@@ -40,7 +42,7 @@ class Reach(NamedTuple):
 
     def _feed(self, half: Half, channels: int, axes: Axes, overlap: Overlap | None) -> Feed:
         if overlap is None:
-            return StepFeed(half, channels, axes, self.first_frames)
+            return StepFeed(half, channels, axes, self.first_frames, max(1, STEP_SAMPLES // self.hop_length))
         samples = WHOLE_SAMPLES // channels if isinf(overlap.behind) else PIECE_SAMPLES
         return PieceFeed(half, channels, axes, overlap, max(1, samples // self.hop_length))
 

@@ -7,7 +7,7 @@ import numpy as np
 from kvant.audio import Resampler, clip
 from kvant.bitstream import ABSENT
 from kvant.errors import ModelError, UsageError
-from kvant.runtime.feeds import MAX_FRAMES, Half
+from kvant.runtime.feeds import Half
 
 if TYPE_CHECKING:
     from kvant.runtime.codec import Codec
@@ -87,11 +87,7 @@ class DecoderStream:
     def skip(self, num_frames: int) -> np.ndarray:
         """Silence in place of lost frames. Decoding goes on behind them with the state's clock right, so that it is
         what it would have been once the decoder's receptive field holds no lost frame any more."""
-        silence = [np.zeros((self._channels, 0), np.float32)]
-        for start in range(0, num_frames, MAX_FRAMES):
-            guess = np.zeros((self._channels, 1, min(MAX_FRAMES, num_frames - start)), np.int64)
-            silence.append(self._push(guess, lost=True))
-        return np.concatenate(silence, axis=1)
+        return self._push(np.zeros((self._channels, 1, num_frames), np.int64), lost=True)
 
     def flush(self) -> np.ndarray:
         """The remaining wav; the stream is then as new."""

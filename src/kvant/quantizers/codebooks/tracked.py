@@ -11,6 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from kvant.quantizers.codebooks.half_energies import forget, half_energies
 from kvant.quantizers.distributed import sum_over_ranks
 from kvant.quantizers.kmeans import nearest
 
@@ -64,7 +65,9 @@ class TrackedCodebook(nn.Module):
 
     def search(self, latents: Tensor) -> Tensor:
         """int64 [n]: the nearest code of each latent [n, d]."""
-        return nearest(latents, self.vectors.detach())
+        vectors = self.vectors
+        known = half_energies(vectors) if vectors is self.weight and not self.training else None
+        return nearest(latents, vectors.detach(), known)
 
     def lookup(self, codes: Tensor) -> Tensor:
         """[..., d]: the vector of each code."""
@@ -107,6 +110,7 @@ class TrackedCodebook(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
         kept = {name: self._buffers[name] for name in self.running}
+        forget(self.weight)
         super()._apply(fn, recurse)
         for name, tensor in kept.items():
             moved = self._buffers[name]
