@@ -27,7 +27,7 @@ TIERS = (
     ("hub",),
     ("discriminators", "losses", "data"),
     ("training", "evaluation"),
-    ("lab", "ablation", "bench"),
+    ("lab", "ablation", "bench", "refining"),
     ("cli",),
 )
 """Each part may import the light ones and those of the tiers before its own: none of its siblings."""
