@@ -26,7 +26,7 @@ from kvant.training.run_state import RunState
 CONTEXT = multiprocessing.get_context("forkserver")
 PRELOADED = ["tests.torch.worker", "tests.torch.small_run", "torch._dynamo"]  # the last by torch, at the first step
 CONTEXT.set_forkserver_preload(PRELOADED)
-DEADLINE = 60
+DEADLINE = 120
 
 
 @dataclasses.dataclass(frozen=True)
