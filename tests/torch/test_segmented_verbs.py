@@ -29,7 +29,8 @@ from kvant.errors import ModelError, UsageError
 from kvant.layers.seanet import SEANetConfig
 from kvant.model_file import read_model_file, write_model_file
 from kvant.quantizers import ResidualQuantizer
-from kvant.runtime.files import codec_for, decode_file, encode_file, header_for, taken
+from kvant.runtime.files import codec_for, decode_file, encode_file, header_for
+from kvant.runtime.playback import taken
 from kvant.torch_codec import SegmentedTorchCodec
 from tests.speech import speech
 from tests.wide_awake import scatter, wake
@@ -213,7 +214,7 @@ def test_what_it_does_not_code_it_says(known: Known) -> None:
     with pytest.raises(UsageError, match="codes 2 together, or mono"):
         header_for(known.codec, RATE, 3, None)
     for options in ({"beam": 2}, {"limit": 0.1}):
-        with pytest.raises(UsageError, match="neither a beam"):
+        with pytest.raises(UsageError, match="without a beam"):
             known.codec.encode(stereo(300), RATE, **options)  # type: ignore[arg-type]
     coded = known.codec.encode(stereo(300), RATE)
     with pytest.raises(UsageError, match="without gains"):

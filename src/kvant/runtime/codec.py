@@ -13,7 +13,7 @@ from kvant.extras import import_extra
 from kvant.model_file import ModelFile, decoder_digest, digest, read_model_file
 from kvant.runtime.beam import BeamEncoder, residual_codebooks
 from kvant.runtime.entropy import read_entropy_model
-from kvant.runtime.feeds import Half
+from kvant.runtime.feeds import Feed, Half
 from kvant.runtime.graph import Graph
 from kvant.runtime.models import DECODER_GRAPH, DEFAULT, ENCODER_GRAPH, WEIGHTS, find
 from kvant.runtime.reach import reach_of
@@ -22,6 +22,10 @@ from kvant.runtime.variable import check_limit, limit_for
 
 MAX_BEAM = 256
 """Far more than pays: 16 is hardly better than 8, and time and memory grow with it."""
+
+
+MAX_REFINE = 1000
+"""What 30 steps do not bring more will not; each costs as much as some decoding."""
 
 
 class Codes(NamedTuple):
@@ -155,15 +159,28 @@ class Codec:
         num_codebooks: int | None = None,
         beam: int = 1,
         limit: float | None = None,
+        refine: int = 0,
     ) -> EncoderStream:
         """A stream that takes wav at `sample_rate` (default the codec's) as it comes and gives codes.
 
-        beam, limit: as for `encode`. They look down the levels, not at later frames: latency stays.
+        beam, limit, refine: as for `encode`. Beam and limit look down the levels, not at later frames: latency stays.
+        To refine, four seconds are heard first.
         """
         rate = check_sample_rate(sample_rate or self.sample_rate)
         levels = self.check_levels(num_codebooks, limit)
         check_limit(limit)
-        return EncoderStream(self, rate, channels, levels, self.encoder_for(levels, self.check_beam(beam), limit))
+        how = levels, self.check_beam(beam), limit
+        if refine:
+            feed = self.refiner(channels, *how, check_refine(refine))
+        else:
+            feed = self.reach.encoder_feed(self.encoder_for(*how), channels)
+        return EncoderStream(self, rate, channels, levels, feed)
+
+    def refiner(self, channels: int, num_codebooks: int, beam: int, limit: float | None, steps: int) -> Feed:
+        """Wav [C, T, hop] -> codes [C, K, T], in so many steps through the decoder. UsageError: torch is missing."""
+        refining = import_extra("kvant.refining", "train", "refining codes")
+        feed: Feed = refining.refiner(self._folder / WEIGHTS, channels, num_codebooks, beam, limit, steps)
+        return feed
 
     def decoder_stream(self, sample_rate: int | None = None, channels: int = 1) -> DecoderStream:
         """A stream that takes codes as they come and gives wav at `sample_rate` (default the codec's)."""
@@ -176,6 +193,7 @@ class Codec:
         num_codebooks: int | None = None,
         beam: int = 1,
         limit: float | None = None,
+        refine: int = 0,
     ) -> Codes:
         """Codes of wav [C, N] or [N] at `sample_rate` Hz; each channel is coded alone. Beyond [-1, 1] it is clipped.
 
@@ -185,9 +203,12 @@ class Codec:
 
         limit: of the squared error of a frame's latents. Each frame gets the fewest levels that come below it, 1 to
         `num_codebooks`, and ABSENT codes behind them: bits go where they are needed. `self.limit` knows one for a rate.
+
+        refine: steps in which codes are then moved to what decodes nearest to the recording, as it is heard; 30 are
+        good. Far slower to encode, the same to decode; needs torch. See `kvant.refining`.
         """
         wav = validate(wav, sample_rate)
-        stream = self.encoder_stream(sample_rate, len(wav), num_codebooks, beam, limit)
+        stream = self.encoder_stream(sample_rate, len(wav), num_codebooks, beam, limit, refine)
         codes = np.concatenate([stream.push(wav), stream.flush()], axis=-1)
         return Codes(codes, sample_rate, wav.shape[1])
 
@@ -196,6 +217,13 @@ class Codec:
         stream = self.decoder_stream(codes.sample_rate, len(codes.codes))
         wav = np.concatenate([stream.push(codes.codes), stream.flush()], axis=-1)
         return wav[:, : codes.num_samples]
+
+
+def check_refine(steps: int) -> int:
+    """`steps`. UsageError: outside 1..MAX_REFINE."""
+    if not 1 <= steps <= MAX_REFINE:
+        raise UsageError(f"{steps} steps to refine: must be 1 to {MAX_REFINE}, or 0 for none")
+    return int(steps)
 
 
 def load(name_or_path: str = DEFAULT, threads: int = 1) -> Codec:

@@ -7,7 +7,7 @@ import numpy as np
 from kvant.audio import Resampler, clip
 from kvant.bitstream import ABSENT
 from kvant.errors import ModelError, UsageError
-from kvant.runtime.feeds import Half
+from kvant.runtime.feeds import Feed
 
 if TYPE_CHECKING:
     from kvant.runtime.codec import Codec
@@ -19,13 +19,13 @@ class EncoderStream:
     N samples in all (at the codec's rate) make ceil((N + pre_skip) / hop_length) frames; none make none.
     """
 
-    def __init__(self, codec: "Codec", sample_rate: int, channels: int, num_codebooks: int, encoder: Half) -> None:
+    def __init__(self, codec: "Codec", sample_rate: int, channels: int, num_codebooks: int, feed: Feed) -> None:
         self._codec = codec
         self._channels = channels
         self._num_codebooks = num_codebooks
         self._resampler = Resampler(sample_rate, codec.sample_rate, channels)
         self._waiting = np.zeros((channels, 0), np.float32)
-        self._feed = codec.reach.encoder_feed(encoder, channels)
+        self._feed = feed
         self._started = False
 
     def push(self, wav: np.ndarray) -> np.ndarray:
@@ -89,9 +89,14 @@ class DecoderStream:
         what it would have been once the decoder's receptive field holds no lost frame any more."""
         return self._push(np.zeros((self._channels, 1, num_frames), np.int64), lost=True)
 
+    def restart(self) -> np.ndarray:
+        """The wav that is still to come of the frames so far. The codec's state begins anew with the next frame; the
+        stream goes on, its delay removed already."""
+        return self._emit(self._feed.flush())
+
     def flush(self) -> np.ndarray:
         """The remaining wav; the stream is then as new."""
-        wav = self._emit(self._feed.flush())
+        wav = self.restart()
         self._to_skip = self._codec.pre_skip
         return np.concatenate([wav, self._resampler.flush()], axis=1)
 

@@ -60,12 +60,13 @@ class SegmentedTorchCodec(Codec):
         num_codebooks: int | None = None,
         beam: int = 1,
         limit: float | None = None,
+        refine: int = 0,
     ) -> "SegmentEncoder":
-        """A stream that takes wav as it comes and gives segments. UsageError: a beam or a limit, which it has not."""
+        """A stream that takes wav as it comes and gives segments. UsageError: a beam, a limit, steps to refine."""
         self.streams(channels)
-        if self.check_beam(beam) > 1 or limit is not None:
+        if self.check_beam(beam) > 1 or limit is not None or refine:
             raise UsageError(
-                f"{self.name}: codes in segments, and has neither a beam nor levels where frames need them"
+                f"{self.name}: codes in segments, without a beam, levels where frames need them, or refinement"
             )
         return SegmentEncoder(self, sample_rate or self.sample_rate, channels, self.check_levels(num_codebooks))
 
@@ -83,10 +84,11 @@ class SegmentedTorchCodec(Codec):
         num_codebooks: int | None = None,
         beam: int = 1,
         limit: float | None = None,
+        refine: int = 0,
     ) -> Codes:
         """Codes of wav [C, N] or [N]: [1, K, T], and the gains of their segments."""
         wav = validate(wav, sample_rate)
-        stream = self.encoder_stream(sample_rate, len(wav), num_codebooks, beam, limit)
+        stream = self.encoder_stream(sample_rate, len(wav), num_codebooks, beam, limit, refine)
         segments = [*stream.push(wav), *stream.flush()]
         none = np.zeros((1, self.check_levels(num_codebooks), 0), np.int64)
         codes = np.concatenate([none, *(segment.codes for segment in segments)], axis=2)
@@ -158,6 +160,10 @@ class SegmentDecoder:
         lost = -(-num_frames // self._codec.segment_frames)
         wavs = [self._emit(self._fade.push(self._silence)) for _ in range(lost)]
         return np.concatenate([np.zeros((self._channels, 0), np.float32), *wavs], axis=1)
+
+    def restart(self) -> np.ndarray:
+        """Nothing: every segment begins anew."""
+        return np.zeros((self._channels, 0), np.float32)
 
     def flush(self) -> np.ndarray:
         """The remaining wav; the stream is then as new."""
