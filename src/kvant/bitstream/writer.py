@@ -34,7 +34,7 @@ class Writer:
         _check_model(header, model)
         most = max_block_frames(header)
         if block_frames is None:
-            block_frames = min(max(1, round(header.frame_rate * (1 if model is None else 2))), most)
+            block_frames = usual_block_frames(header, model)
         if not 1 <= block_frames <= most:
             raise UsageError(f"block_frames is {block_frames}, must be 1 to {most} with these codebooks")
         if header.segment_stride and header.reset_interval > most:
@@ -146,6 +146,11 @@ class Writer:
         self._hash.update(codes[: len(block.layers)], block.gain_bytes)
         self.payload_bits += 8 * block.num_bytes
         self._start += self.header.spanned(codes.shape[1])
+
+
+def usual_block_frames(header: Header, model: EntropyModel | None) -> int:
+    """Frames of a block if nobody says how many."""
+    return min(max(1, round(header.frame_rate * (1 if model is None else 2))), max_block_frames(header))
 
 
 def _checked(codes: np.ndarray, header: Header) -> np.ndarray:

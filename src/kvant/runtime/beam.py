@@ -57,6 +57,11 @@ class BeamEncoder:
         self._codebooks = [vectors.astype(np.float32) for vectors in codebooks]
         self._half_energies = [np.square(vectors).sum(axis=1) / 2 for vectors in self._codebooks]
 
+    @property
+    def energy(self) -> float:
+        """Mean squared norm of the first level's vectors: what errors are small against."""
+        return 2 * float(self._half_energies[0].mean())
+
     def initial_state(self, batch: int) -> State:
         """The state before the first frame of `batch` streams."""
         return self._graph.initial_state(batch)

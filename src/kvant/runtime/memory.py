@@ -1,6 +1,7 @@
 """A wav in memory to `.kvt` bytes and back, in one call each."""
 
 import io
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -9,9 +10,10 @@ from kvant.audio import validate
 from kvant.bitstream import Packing, Reader, Writer
 from kvant.errors import UsageError
 from kvant.runtime.codec import Codec, load
-from kvant.runtime.files import codec_for, decode_file, header_for, put
+from kvant.runtime.files import BLOCK_SECONDS, codec_for, decode_file, header_for, put
 from kvant.runtime.models import DEFAULT
 from kvant.runtime.packing import packed
+from kvant.runtime.rate_search import Recording, find_limit
 
 
 @lru_cache(maxsize=4)
@@ -32,17 +34,19 @@ def compress(
     """`.kvt` bytes of wav [C, N] or [N], at `bitrate` bit/s per channel or with `num_codebooks` levels (all).
 
     beam: as for `Codec.encode`. variable: each frame gets the levels it needs, so that `bitrate` is the average over
-    ordinary speech. packing: as for `kvant.runtime.packing.packed`.
+    `wav`, which is heard twice: see `find_limit`. packing: as for `kvant.runtime.packing.packed`.
     """
     if bitrate is not None and num_codebooks is not None:
         raise UsageError("give bitrate or num_codebooks, not both")
     if variable and bitrate is None:
         raise UsageError("a variable bitrate needs the average: give bitrate")
     codec = _loaded(str(model))
-    limit = codec.limit(bitrate) if variable and bitrate is not None else None
     levels = num_codebooks if bitrate is None or variable else codec.levels(bitrate)
     wav = validate(wav, sample_rate)
     how = packed(codec, variable, packing)
+    limit = None
+    if variable and bitrate is not None:
+        limit = find_limit(Recording(_blocks(wav, sample_rate), sample_rate, len(wav)), codec, bitrate, beam, how).limit
     sink = io.BytesIO()
     writer = Writer(sink, header_for(codec, sample_rate, len(wav), wav.shape[1], how), None, how.model)
     stream = codec.encoder_stream(sample_rate, len(wav), levels, beam, limit)
@@ -50,6 +54,11 @@ def compress(
     put(writer, stream.flush())
     writer.close(num_samples=wav.shape[1])
     return sink.getvalue()
+
+
+def _blocks(wav: np.ndarray, sample_rate: int) -> Iterator[np.ndarray]:
+    size = BLOCK_SECONDS * sample_rate
+    return (wav[:, start : start + size] for start in range(0, wav.shape[1], size))
 
 
 class _Memory:
