@@ -12,9 +12,13 @@ import pytest
 
 import kvant
 from kvant.audio import open_audio, write
-from kvant.bitstream import Header, Layout, Reader, Writer, info, read_codes, truncate
+from kvant.bitstream import Layout, Reader, Writer, info, read_codes, truncate
+from kvant.bitstream.block_codes import pack_block
+from kvant.bitstream.container import BlockType
+from kvant.bitstream.scanner import Scanner
 from kvant.errors import BitstreamError, ModelError, UsageError
-from kvant.runtime.files import channels, codec_for, decode_file, encode_file, header_for, slots
+from kvant.runtime.files import codec_for, decode_file, encode_file, header_for, slots
+from kvant.runtime.playback import channels
 
 
 class Collected:
@@ -127,29 +131,87 @@ def test_lost_blocks_become_silence_and_the_rest_keeps_its_time(
     np.testing.assert_allclose(wav[:, lost[-1] + field :], clean[:, lost[-1] + field :], atol=1e-5)
 
 
-def test_a_hostile_gap_is_bounded(codec: kvant.Codec) -> None:
-    """A block that claims frame 4,000,000,000 yields a minute of silence at most, not a year."""
-    from kvant.bitstream.block_codes import pack_block
+@pytest.mark.parametrize("lost", [1, 2, 6])
+def test_lost_frames_at_the_end_are_silence_too(
+    tmp_path: Path, codec: kvant.Codec, speech: np.ndarray, lost: int
+) -> None:
+    data = encoded(tmp_path, speech[None, :130_001], 24000, codec)
+    clean, _ = decoded(data, codec)
+    places = block_places(data)
+    assert len(places) == 6
+    damaged = bytearray(data)
+    for place in places[-lost:]:
+        damaged[place + 30] ^= 1
+    wav, report = decoded(bytes(damaged), codec)
+    assert wav.shape == clean.shape
+    whole = 75 * (6 - lost)
+    assert report.lost_frames == 408 - whole
+    kept = max(0, whole * 320 - codec.pre_skip)
+    assert not wav[:, kept:].any()
+    np.testing.assert_allclose(wav[:, :kept], clean[:, :kept], atol=1e-6)
 
+
+def block_places(data: bytes) -> list[int]:
+    """Where the AUDIO blocks of a stream begin."""
+    scanner = Scanner(io.BytesIO(data))
+    scanner.header_block()
+    blocks = iter(scanner.next_block, None)
+    return [block.offset for block in blocks if block.type == BlockType.AUDIO]
+
+
+def restarting(codec: kvant.Codec, parts: list[np.ndarray], interval: int, block_frames: int) -> bytes:
+    """A stream of codes [C, K, T], each part from an encoder that began anew."""
+    header = replace(header_for(codec, 24000, len(parts[0]), None), reset_interval=interval)
+    sink = io.BytesIO()
+    with Writer(sink, header, block_frames) as writer:
+        for part in parts:
+            writer.write(slots(part))
+    return sink.getvalue()
+
+
+@pytest.fixture(scope="module")
+def parts(codec: kvant.Codec, speech: np.ndarray) -> list[np.ndarray]:
+    """Codes [2, 4, 30] of thirty frames each, whose encoders began anew."""
+    wav = np.stack([speech, speech[::-1]])
+    return [codec.encoder_stream(channels=2, num_codebooks=4).push(wav[:, i : i + 9600]) for i in range(0, 48000, 9600)]
+
+
+@pytest.fixture(scope="module")
+def restarted(codec: kvant.Codec, parts: list[np.ndarray]) -> np.ndarray:
+    """What a decoder makes of them that begins anew with each."""
+    hops = [codec.decoder.step(part, codec.decoder.initial_state(2))[0] for part in parts]
+    return np.concatenate(hops, axis=1).reshape(2, -1)[:, codec.pre_skip :]
+
+
+@pytest.mark.parametrize("block_frames", [1, 7, 30])
+def test_the_state_restarts_where_the_stream_says_so(
+    codec: kvant.Codec, parts: list[np.ndarray], restarted: np.ndarray, block_frames: int
+) -> None:
+    wav, _ = decoded(restarting(codec, parts, 30, block_frames), codec)
+    np.testing.assert_allclose(wav, restarted, atol=1e-6)
+
+
+def test_a_lost_block_hides_no_restart(codec: kvant.Codec, parts: list[np.ndarray], restarted: np.ndarray) -> None:
+    """Lost are frames 20 to 39, with the restart at 30. What the others decode to is silent where it needs them."""
+    data = bytearray(restarting(codec, parts, 30, 10))
+    for place in block_places(bytes(data))[2:4]:
+        data[place + 30] ^= 1
+    wav, report = decoded(bytes(data), codec)
+    assert report.lost_frames == 20
+    assert wav.shape == restarted.shape
+    np.testing.assert_allclose(wav[:, 60 * 320 :], restarted[:, 60 * 320 :], atol=1e-6)
+
+
+def test_hostile_gaps_are_bounded(codec: kvant.Codec) -> None:
+    """Blocks that claim frames far away yield a minute of silence in all, and as much again as there is sound."""
     header = header_for(codec, 24000, 1, None)
     sink = io.BytesIO()
-    writer = Writer(sink, header)
-    writer.write(np.zeros((8, 75), np.int64))
-    writer.close(num_samples=None)
-    head = sink.getvalue()[: -len(_end_of(sink.getvalue(), header))]
-    block = pack_block(header, 4_000_000_000, np.zeros((8, 2), np.int64), False, None)
-    hostile = head + block.to_bytes()
-    wav, _ = decoded(hostile, codec)
-    assert wav.shape[1] <= (75 + 61 * 75) * 320
-
-
-def _end_of(data: bytes, header: Header) -> bytes:
-    """The END block of a stream: what a stream without frames has after its header block, by length."""
-    empty = io.BytesIO()
-    Writer(empty, header).close(num_samples=None)
-    start = io.BytesIO()
-    Writer(start, header)
-    return data[len(data) - (len(empty.getvalue()) - len(start.getvalue())) :]
+    Writer(sink, header)
+    numbers = [75 * seconds for seconds in (40, 80, 120, 40_000_000)]
+    blocks = [pack_block(header, number, np.zeros((1, 3), np.int64), False, None) for number in numbers]
+    wav, report = decoded(sink.getvalue() + b"".join(block.to_bytes() for block in blocks), codec)
+    assert wav.shape[1] == (60 * 75 + 3 * 3 + 4 * 3) * 320 - codec.pre_skip
+    assert report.lost_frames == numbers[-1] - 9
 
 
 def test_a_stream_of_another_model_is_refused_with_both_digests(codec: kvant.Codec, speech: np.ndarray) -> None:

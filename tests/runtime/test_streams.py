@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import kvant
-from kvant.runtime.files import channels, slots
+from kvant.runtime.files import slots
+from kvant.runtime.playback import channels
 
 LENGTHS = (0, 1, 319, 320, 321, 3203, 240_007)
 

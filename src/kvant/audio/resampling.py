@@ -36,7 +36,7 @@ class Resampler:
     def push(self, block: np.ndarray) -> np.ndarray:
         """The samples [C, m] that `block` [C, n] completes, n >= 0; m is near n * to_rate / from_rate in the long run.
 
-        AudioError: not float [C, n], or not finite: a single NaN would stay in the filter, and in what hears its output.
+        AudioError: not float [C, n], or not finite: one NaN would stay in the filter, and in all that hears its output.
         """
         if block.ndim != 2 or len(block) != self.channels or block.dtype.kind != "f":
             shape = list(block.shape)

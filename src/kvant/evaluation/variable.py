@@ -11,25 +11,27 @@ from kvant.evaluation.alignment import Array
 from kvant.evaluation.neural import natural_depths, open_codec
 from kvant.evaluation.system import Coded
 from kvant.runtime import Codec, Codes
-from kvant.runtime.files import channels, header_for, slots
+from kvant.runtime.files import header_for, slots
 from kvant.runtime.packing import packed
+from kvant.runtime.playback import channels
 
 
 @dataclass(frozen=True)
 class Variable:
     """A model whose frames get the levels they need, `bitrate` bit/s on average over ordinary speech.
 
-    model: as for `open_codec`. beam: as for `Codec.encode`. The payload is that of the stream's blocks: depths, and
-    codes as its entropy model makes them, decoded again from there.
+    model: as for `open_codec`. beam, refine: as for `Codec.encode`. The payload is that of the stream's blocks: depths,
+    and codes as its entropy model makes them, decoded again from there.
     """
 
     model: str
     bitrate: float
     beam: int = 1
+    refine: int = 0
 
     def encode(self, wav: Array, sample_rate: int) -> Coded:
         codec = open_codec(self.model)
-        codes = codec.encode(wav[None], sample_rate, None, self.beam, codec.limit(self.bitrate)).codes
+        codes = codec.encode(wav[None], sample_rate, None, self.beam, codec.limit(self.bitrate), self.refine).codes
         how = packed(codec, variable=True)
         sink = io.BytesIO()
         writer = Writer(sink, header_for(codec, sample_rate, 1, len(wav), how), None, how.model)

@@ -8,7 +8,7 @@ from typing import BinaryIO, NamedTuple, Protocol, cast
 import numpy as np
 
 from kvant.audio import AudioSource, output_length
-from kvant.bitstream import Block, Damage, Header, Layout, Packing, Reader, Writer
+from kvant.bitstream import Damage, Header, Layout, Packing, Reader, Writer
 from kvant.bitstream.errors import InvalidHeader
 from kvant.bitstream.header_values import NO_TABLES
 from kvant.errors import ModelError, UsageError
@@ -16,11 +16,10 @@ from kvant.runtime.codec import Codec, load
 from kvant.runtime.former import former
 from kvant.runtime.models import available
 from kvant.runtime.packing import Packed, packed
+from kvant.runtime.playback import Playback
 from kvant.runtime.segments import Decoding, Segment
 
 BLOCK_SECONDS = 2
-LONGEST_GAP_SECONDS = 60
-"""Silence in place of lost frames is at most this long: the frame number of a hostile block could ask for a year."""
 
 Progress = Callable[[int], None]
 """Called with the samples done so far, per channel at the source's rate."""
@@ -145,32 +144,22 @@ def decode_file(
     if header.table_digest != NO_TABLES:
         reader.use(codec.entropy_model)
     stream = cast(Decoding, codec.decoder_stream(header.source_rate, header.channels))
-    # The last frames reach past the end of the original, which an END yet to come may be the first to tell.
-    held = output_length(codec.hop_length + codec.pre_skip, codec.sample_rate, header.source_rate) + 1
     waiting = np.zeros((header.channels, 0), np.float32)
-    due = done = 0
-    longest_gap = round(LONGEST_GAP_SECONDS * codec.frame_rate)
+    done = 0
     with make_sink(header.source_rate, header.channels) as sink:
 
-        def emit(wav: np.ndarray, hold: int) -> np.ndarray:
-            nonlocal done
-            ready = max(0, wav.shape[1] - hold)
-            sink.write(wav[:, :ready])
-            done += ready
+        def emit(ready: int) -> None:
+            nonlocal done, waiting
+            sink.write(waiting[:, :ready])
+            done, waiting = done + ready, waiting[:, ready:]
             if progress:
                 progress(done)
-            return wav[:, ready:]
 
-        for block in reader:
-            if block.start > due:
-                waiting = np.concatenate([waiting, stream.skip(min(block.start - due, longest_gap))], axis=1)
-            due = block.start + header.spanned(block.codes.shape[1])
-            wav = stream.push(taken(block, header.streams))
-            waiting = emit(np.concatenate([waiting, wav], axis=1), held)
-        waiting = np.concatenate([waiting, stream.flush()], axis=1)
-        if reader.num_samples is not None:
-            waiting = waiting[:, : max(0, reader.num_samples - done)]
-        emit(waiting, 0)
+        for wav, certain in Playback(reader, stream):
+            waiting = np.concatenate([waiting, wav], axis=1)
+            emit(min(waiting.shape[1], max(0, certain - done)))
+        rest = waiting.shape[1]
+        emit(rest if reader.num_samples is None else min(rest, max(0, reader.num_samples - done)))
     return DecodeReport(reader.damage, reader.lost_frames, reader.complete)
 
 
@@ -183,19 +172,10 @@ def put(writer: Writer, coded: np.ndarray | list[Segment]) -> None:
         writer.write_segment(slots(segment.codes), segment.gain)
 
 
-def taken(block: Block, streams: int) -> np.ndarray | Segment:
-    """What a decoder stream takes of a block, of so many slots a level."""
-    codes = channels(block.codes, streams)
-    return codes if block.gain is None else Segment(codes, block.gain)
-
-
 def slots(codes: np.ndarray) -> np.ndarray:
-    """Codes [C, K, T] as the slots of a frame [K * C, T]: level by level, in each level channel by channel."""
+    """Codes [C, K, T] as the slots of a frame [K * C, T]: level by level, in each level channel by channel.
+
+    `kvant.runtime.playback.channels` is the inverse.
+    """
     num_channels, levels, frames = codes.shape
     return codes.transpose(1, 0, 2).reshape(levels * num_channels, frames)
-
-
-def channels(frame_slots: np.ndarray, num_channels: int) -> np.ndarray:
-    """Inverse of `slots`: [k * C, T] -> [C, k, T]."""
-    num_slots, frames = frame_slots.shape
-    return frame_slots.reshape(num_slots // num_channels, num_channels, frames).transpose(1, 0, 2)
