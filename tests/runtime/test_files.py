@@ -3,6 +3,7 @@
 import io
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 import kvant
 from kvant.audio import open_audio, write
-from kvant.bitstream import Layout, Reader, Writer, info, read_codes, truncate
+from kvant.bitstream import Block, Layout, Reader, Writer, info, read_codes, truncate
 from kvant.bitstream.block_codes import pack_block
 from kvant.bitstream.container import BlockType
 from kvant.bitstream.scanner import Scanner
@@ -129,6 +130,27 @@ def test_lost_blocks_become_silence_and_the_rest_keeps_its_time(
     field = 40 * 320
     np.testing.assert_allclose(wav[:, : lost[0] - 320], clean[:, : lost[0] - 320], atol=1e-5)
     np.testing.assert_allclose(wav[:, lost[-1] + field :], clean[:, lost[-1] + field :], atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [24000, 24001])
+def test_of_a_live_stream_a_hop_is_held_back(tmp_path: Path, codec: kvant.Codec, speech: np.ndarray, rate: int) -> None:
+    """Which END may cut off; at other rates also what resampling has not given yet."""
+    heard, collected = [], Collected()
+
+    class Watched(Reader):
+        def __iter__(self) -> Iterator[Block]:
+            for block in super().__iter__():
+                heard.append(sum(part.shape[1] for part in collected.blocks))
+                yield block
+
+    wav = speech[None, :9700]
+    data = encoded(tmp_path, wav, rate, codec, live=True)
+    decode_file(Watched(io.BytesIO(data)), lambda rate, count: nullcontext(collected), codec)
+    assert collected.wav.shape == wav.shape
+    stream = codec.decoder_stream(rate)
+    pushed = np.cumsum([0, *(stream.push(block.codes[None]).shape[1] for block in Reader(io.BytesIO(data)))])
+    certain = [max(0, (frames - 1) * 320 - codec.pre_skip) * rate // 24000 for frames in range(len(pushed))]
+    assert heard == np.minimum(pushed, certain).tolist()[:-1]
 
 
 @pytest.mark.parametrize("lost", [1, 2, 6])
