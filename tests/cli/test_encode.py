@@ -135,6 +135,17 @@ def test_missing_folder(clip: Path, tmp_path: Path, run: Callable[..., Outcome])
     assert not (tmp_path / "missing").exists()
 
 
+def test_a_folder_that_is_not_there_is_no_name_of_a_file(
+    clip: Path, kvt: Path, tmp_path: Path, run: Callable[..., Outcome]
+) -> None:
+    missing = f"{tmp_path / 'missing'}/"
+    for arguments in (("encode", clip), ("decode", kvt), ("truncate", kvt, "-n", 1), ("roundtrip", clip)):
+        verb, source, *rest = arguments
+        done = run(verb, source, missing, *rest)
+        assert (done.code, done.err) == (2, f"kvant: error: {missing}: no such folder; make it first, or name a file\n")
+    assert not (tmp_path / "missing").exists()
+
+
 def test_missing_model(clip: Path, tmp_path: Path, run: Callable[..., Outcome]) -> None:
     for name in ("unknown", tmp_path):
         done = run("encode", clip, "-m", name)

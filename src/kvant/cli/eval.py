@@ -7,11 +7,13 @@ import typer
 
 from kvant.cli import interrupts, options
 from kvant.cli.failures import complain, printable
+from kvant.cli.paths import folder_to_fill
 from kvant.cli.progress import Progress
 from kvant.errors import UsageError
 
 if TYPE_CHECKING:
     from kvant.evaluation.plan import Plan
+    from kvant.evaluation.results import Results
     from kvant.evaluation.scoring import Outcome
     from kvant.evaluation.self_check import Check
 
@@ -34,6 +36,7 @@ def eval(
         list[str] | None,
         typer.Option("--beam", metavar="B,...", help="Widths of the codecs' search, as of kvant encode. Default: 1."),
     ] = None,
+    refine: options.Refine = 0,
     variable: Annotated[
         bool, typer.Option("--variable", help="At variable bitrates, too: levels where needed, bits of real streams.")
     ] = False,
@@ -56,18 +59,14 @@ def eval(
     DIR gets index.html to read and hear, table.md, results.json with the scores of every clip, and a plot. The harness
     first checks itself. A clip takes half a minute with all metrics. Needs pip install 'kvant[eval]'.
     """
-    target = Path(output)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())) and not force:
-        raise UsageError(f"{output}: exists already and is not empty; use -f to write into it")
+    target = folder_to_fill(output, force)
     from kvant.evaluation.metrics.choice import choose
     from kvant.evaluation.plan import Plan, plan_systems
     from kvant.evaluation.recordings import find_clips
-    from kvant.evaluation.report.folder import write_folder
-    from kvant.evaluation.report.markdown import terminal
 
     chosen, missing = choose(_split(metrics))
     systems, described, notes = plan_systems(
-        codecs or [options.MODEL], _rates(bitrates), baselines, _widths(beams), variable
+        codecs or [options.MODEL], _rates(bitrates), baselines, _widths(beams), variable, refine
     )
     plan = Plan(systems, find_clips(Path(data), clips, seed), chosen, described, [*missing, *notes])
     for note in plan.notes:
@@ -77,13 +76,27 @@ def eval(
         print(f"self check: {_report(checks)}", flush=True)
     outcomes = _measure(plan, jobs)
     results = plan.results(checks, outcomes, data=data, seed=seed, jobs=jobs)
-    for note in write_folder(target, results, [each for each in outcomes if each.measurement.clip < HEARD], force):
-        complain("note", note)
+    _publish(results, outcomes, target, force)
     if as_json:
         print((target / "results.json").read_text(encoding="utf-8"), end="")
     else:
-        print(f"\n{terminal(results)}\n")
-        print(printable(f"read and hear: {target / 'index.html'}"))
+        _print(results, target)
+
+
+def _publish(results: "Results", outcomes: "list[Outcome]", target: Path, force: bool) -> None:
+    """Make the folder, and say what could not be made."""
+    from kvant.evaluation.report.folder import write_folder
+
+    heard = [each for each in outcomes if each.measurement.clip < HEARD]
+    for note in write_folder(target, results, heard, force):
+        complain("note", note)
+
+
+def _print(results: "Results", target: Path) -> None:
+    from kvant.evaluation.report.markdown import terminal
+
+    print(f"\n{terminal(results)}\n")
+    print(printable(f"read and hear: {target / 'index.html'}"))
 
 
 def _measure(plan: "Plan", jobs: int) -> "list[Outcome]":

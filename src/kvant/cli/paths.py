@@ -82,11 +82,27 @@ def check_target(job: Job, force: bool) -> None:
             raise UsageError("standard output is a terminal; name a file, or send it on with > or |")
     elif os.path.isdir(job.target):
         raise UsageError(f"{job.target}: is a folder; name a file in it")
+    elif job.target.endswith(os.sep):
+        raise UsageError(f"{job.target}: no such folder; make it first, or name a file")
     elif os.path.exists(job.target):
         if os.path.exists(job.source) and os.path.samefile(job.source, job.target):
             raise UsageError(f"{job.target}: would replace what it is made from; name another file")
         if not force:
             raise UsageError(f"{job.target}: exists already; use -f to replace it")
+
+
+def folder_to_fill(path: str, force: bool) -> Path:
+    """A folder that a verb fills when its work is done; what is wrong with it is better known before.
+
+    UsageError: it holds something and `force` is false, or it cannot be made or written into.
+    """
+    folder = Path(path)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not force:
+        raise UsageError(f"{path}: exists already and is not empty; use -f to write into it")
+    nearest = next(each for each in (folder, *folder.parents) if each.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise UsageError(f"{path}: cannot be made or written into; name a folder that is yours")
+    return folder
 
 
 @contextlib.contextmanager

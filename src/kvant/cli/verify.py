@@ -13,7 +13,7 @@ from kvant.errors import KvantError
 
 
 def verify(
-    sources: Annotated[list[str], typer.Argument(metavar="IN...", help=".kvt files, or - for standard input.")],
+    sources: Annotated[list[str], typer.Argument(metavar="IN", help=".kvt files, or - for standard input.")],
     model: options.OwnModel = None,
 ) -> None:
     """Whether .kvt files are whole.

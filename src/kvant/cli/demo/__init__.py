@@ -8,6 +8,7 @@ import typer
 
 from kvant.cli import options
 from kvant.cli.failures import complain, printable
+from kvant.cli.paths import folder_to_fill
 from kvant.errors import UsageError
 from kvant.files import atomic_write
 
@@ -24,9 +25,7 @@ def demo(
     DIR gets a listening page, a picture of spectrograms, the decoded wav files and the .kvt files. The figures are
     printed, too. Takes less than a minute.
     """
-    folder = Path(output)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not force:
-        raise UsageError(f"{output}: exists already and is not empty; use -f to write into it")
+    folder = folder_to_fill(output, force)
     import kvant
     from kvant.cli.demo import table
     from kvant.cli.demo.measuring import measure
