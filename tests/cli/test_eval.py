@@ -1,5 +1,7 @@
 """`kvant eval`: the folder it makes, what it prints, and what it refuses."""
 
+import re
+import shutil
 import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -121,6 +123,23 @@ def test_the_page_plays_every_system_from_files_beside_it(made: tuple[Path, Outc
     assert {*SYSTEMS, "en", "ru", "SI-SDR (dB) ↑"} <= set(page.cells)
 
 
+def test_recordings_of_unknown_speakers_are_told_apart_by_name(
+    folder: Path, tmp_path: Path, run: Callable[..., Outcome]
+) -> None:
+    """Nor is a single group told again as one of many."""
+    shutil.copy(folder / "en" / "talk.wav", tmp_path / "first.wav")
+    shutil.copy(folder / "ru" / "talk.wav", tmp_path / "second.wav")
+    target = tmp_path / "report"
+    assert run("eval", "--data", tmp_path, "-o", target, "-b", 0.75, *CHEAP).code == 0
+    page = (target / "index.html").read_text(encoding="utf-8")
+    clips = {f'{name}.wav<span class="tag">1.0 s</span>' for name in ("first", "second")}
+    assert set(re.findall(r"<h2>(.*?)</h2>", page)) - clips == {
+        *("Quality", "Listen", "Rates and speed", "How it was measured"),
+    }
+    assert all(clip in page for clip in clips)
+    assert "2 clips, 2 s, speakers unknown; seed 0." in page
+
+
 def test_json_is_all_that_is_printed_and_jobs_change_no_score(
     made: tuple[Path, Outcome], folder: Path, tmp_path: Path, run: Callable[..., Outcome]
 ) -> None:
@@ -223,6 +242,21 @@ def test_what_cannot_be_measured_is_refused_before_anything_is_made(
     assert done.code == code
     assert message in done.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["eval", "demo"])
+def test_a_folder_that_cannot_be_made_is_refused_before_the_work(
+    verb: str, folder: Path, tmp_path: Path, run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)
+    monkeypatch.setattr("kvant.cli.eval._measure", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr("kvant.cli.demo.measuring.measure", lambda *_: pytest.fail("measured"))
+    target = tmp_path / "new" / "out"
+    done = run(verb, "-o", target, *(("--data", folder, *CHEAP) if verb == "eval" else ()))
+    message = f"kvant: error: {target}: cannot be made or written into; name a folder that is yours\n"
+    assert (done.code, done.out, done.err) == (2, "", message)
+    (tmp_path / "file").write_text("no folder")
+    assert run(verb, "-o", tmp_path / "file" / "out", *(("--data", folder) if verb == "eval" else ())).code == 2
 
 
 def test_an_error_of_a_codec_names_the_clip(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from kvant.evaluation.clip import UNKNOWN
 from kvant.evaluation.results import Results
 from kvant.evaluation.table import Row, quality_table
 
@@ -31,8 +32,11 @@ def rate_cells(results: Results, row: Row) -> list[str]:
 def notes(results: Results) -> list[str]:
     """What a reader must know to take the figures for what they are."""
     seconds = sum(clip.seconds for clip in results.clips)
+    voices = "of one speaker" if len(results.speakers) == 1 else f"of {len(results.speakers)} speakers"
+    if UNKNOWN in results.speakers:
+        voices = "speakers unknown"
     lines = [
-        f"{len(results.clips)} clips, {seconds:.0f} s, of {len(results.speakers)} speakers; seed "
+        f"{len(results.clips)} clips, {seconds:.0f} s, {voices}; seed "
         f"{results.about['seed']}. Mean ± half the width of the 95 % bootstrap interval over clips.",
         "Payload: the codes or packets alone, without framing.",
     ]

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 from string import Template
 
+from kvant.evaluation.clip import UNKNOWN
 from kvant.evaluation.report import PLAYER, STYLE
 from kvant.evaluation.report.markdown import RATE_HEADS, notes, rate_cells
 from kvant.evaluation.results import Results
@@ -33,8 +34,8 @@ def page(results: Results, sounds: Mapping[int, Mapping[str, str]], pictures: tu
             ["system", *RATE_HEADS],
             [[escape(row.system), *rate_cells(results, row)] for row in results.rows],
         ),
-        speakers=_groups(results.speakers, results.scales),
-        languages=_groups(results.languages, results.scales),
+        speakers=_groups("By speaker", results.speakers, results.scales),
+        languages=_groups("By language", results.languages, results.scales),
         notes="\n".join(f"<li>{escape(note)}</li>" for note in notes(results)[1:]),
     )
 
@@ -57,9 +58,11 @@ def _quality(results: Results) -> str:
     return _table(heads, rows)
 
 
-def _groups(groups: Mapping[str, Sequence[Row]], scales: Sequence[Scale]) -> str:
-    """A table for each metric, the first one open: systems down, groups across."""
-    tables = []
+def _groups(title: str, groups: Mapping[str, Sequence[Row]], scales: Sequence[Scale]) -> str:
+    """A table for each metric, the first one open: systems down, groups across. A single group is the whole: none."""
+    if len(groups) < 2:
+        return ""
+    tables = [f"<h2>{title}</h2>"]
     for scale in scales:
         systems: dict[str, list[str]] = {}
         for rows in groups.values():
@@ -83,9 +86,11 @@ def _card(results: Results, index: int, versions: Mapping[str, str]) -> str:
         f"{escape(system)}</button>"
         for place, system in enumerate(ordered)
     )
-    tag = f'<span class="tag">{escape(clip.language)}, {clip.seconds:.1f} s</span>'
+    heading = clip.name if clip.speaker == UNKNOWN else clip.speaker
+    facts = [*([clip.language] if clip.language != UNKNOWN else []), f"{clip.seconds:.1f} s"]
+    tag = f'<span class="tag">{escape(", ".join(facts))}</span>'
     return (
-        f'<section class="card">\n<h2>{escape(clip.speaker)}{tag}</h2>\n<div class="choices">\n{buttons}\n</div>\n'
+        f'<section class="card">\n<h2>{escape(heading)}{tag}</h2>\n<div class="choices">\n{buttons}\n</div>\n'
         f'<audio controls preload="none" src="{versions[ordered[0]]}"></audio>\n</section>'
     )
 

@@ -8,5 +8,12 @@ for (const card of document.querySelectorAll(".card")) {
     player.currentTime = place;
     player.play();
   });
+  player.addEventListener("error", () => {  // browsers cannot seek to every place of a FLAC file: begin anew then
+    if (player.currentTime > 0) {
+      player.load();
+      player.currentTime = 0;
+      player.play();
+    }
+  });
   player.addEventListener("play", () => players.forEach(other => other === player || other.pause()));
 }

@@ -75,8 +75,8 @@ def _curves(axis: Any, results: Results, scale: Scale, dark: bool) -> None:
 
 
 def _is_codec(family: str, results: Results) -> bool:
-    """Whether it is one of those examined, with a beam or without, and no conventional codec beside them."""
-    return family.partition(" (beam ")[0] in results.about["codecs"]
+    """Whether it is one of those examined, whatever its beam and bitrate, and no conventional codec beside them."""
+    return family.removesuffix(", variable").partition(" (beam ")[0] in results.about["codecs"]
 
 
 def _rate_axis(axis: Any, rates: list[float]) -> None:
