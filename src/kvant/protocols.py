@@ -65,6 +65,7 @@ class Codebook(Protocol):
     dim: int
     usage: Tensor
     steps: Tensor
+    started: Tensor
 
     @property
     def vectors(self) -> Tensor: ...
@@ -108,7 +109,7 @@ class Remedy(Protocol):
     """An intervention on a codebook, called once per training step with the latents [n, d] that reached it.
 
     A remedy is shared by the codebooks of a quantizer and keeps no state of its own: what it needs to remember is the
-    codebook's (`codebook.usage`, `codebook.steps`), so that it is saved and restored with it.
+    codebook's (`usage`, `steps`, `started`), so that it is saved and restored with it.
     """
 
     def __call__(self, codebook: Any, latents: Tensor) -> None: ...

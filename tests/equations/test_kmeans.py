@@ -1,7 +1,10 @@
 """Lloyd's algorithm against the optimal scalar quantizers of the Gaussian (Lloyd, 1957; Max, 1960)."""
 
+from typing import Any
+
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 
 from kvant.quantizers.kmeans import kmeans, lloyd, nearest
 
@@ -59,6 +62,29 @@ def test_same_generator_same_centres() -> None:
     points = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
     first, second = (kmeans(points, 8, generator=torch.Generator().manual_seed(3)) for _ in range(2))
     assert torch.equal(first, second)
+
+
+class OnTheCPU(TorchFunctionMode):
+    """Refuses a draw by a generator where torch says on which device: of another than the generator's, torch does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.draws = 0
+
+    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if (kwargs or {}).get("generator") is not None:
+            self.draws += 1
+            assert "device" not in kwargs
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(("places", "size"), [(5, 12), (40, 32)], ids=["too few points", "empty clusters"])
+def test_draws_are_the_generators_wherever_the_points_are(places: int, size: int) -> None:
+    """One seed, one start, and no refusal: a GPU takes no numbers from a generator of the CPU."""
+    points = torch.randn(places, 2, generator=torch.Generator().manual_seed(0)).repeat(2, 1)[: 5 if places == 5 else 80]
+    with OnTheCPU() as mode:
+        kmeans(points, size, generator=torch.Generator().manual_seed(0))
+    assert mode.draws >= 11
 
 
 def test_lloyd_goes_on_from_where_it_was() -> None:

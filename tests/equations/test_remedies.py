@@ -94,15 +94,40 @@ class TestKMeansInit:
             book.steps += 1
         assert [step for step, was in enumerate(moved) if was] == [0, 7]
 
-    def test_vectors_that_were_loaded_are_not_started_anew(self) -> None:
+    def test_batches_of_any_size_fill_it_without_a_gap(self) -> None:
+        """Where the last step ended the next goes on, whatever its number of latents; after the warm-up, too."""
+        book = EMACodebook(256, DIM)
+        for sizes in ((32, 128, 0, 7, 180, 50), (200,), (100, 1, 155, 10)):
+            moved = []
+            for count in sizes:
+                before = book.vectors.clone()
+                KMeansInit(warm_up=7)(book, batch(200, int(book.steps))[0].T[:count])
+                moved += (book.vectors != before).any(dim=1).nonzero().squeeze(1).tolist()
+                book.steps += 1
+            assert moved == ([] if sizes == (200,) else list(range(256)))
+
+    @pytest.mark.parametrize("warm_up", [0, 2])
+    def test_vectors_that_were_loaded_are_not_started_anew(self, warm_up: int) -> None:
         """However few latents a step has."""
         book = EMACodebook(100, DIM)
         book.restore()
+        assert int(book.steps) == 1
         before = book.vectors.clone()
-        for seed in range(3):
-            KMeansInit()(book, batch(1 + 29 * seed, seed)[0].T)
+        for seed in range(4):
+            KMeansInit(warm_up=warm_up)(book, batch(1 + 29 * seed, seed)[0].T)
             book.steps += 1
         assert torch.equal(book.vectors, before)
+
+    @pytest.mark.parametrize("steps", [0, 3])
+    def test_a_state_that_does_not_say_how_many_were_set(self, steps: int) -> None:
+        """As saved before codebooks counted them: those of a codebook that has trained are all set."""
+        saved = EMACodebook(100, DIM)
+        saved.steps.fill_(steps)
+        book = EMACodebook(100, DIM)
+        book.load_state_dict({name: tensor for name, tensor in saved.state_dict().items() if name != "started"})
+        KMeansInit(warm_up=2)(book, batch(30, 0)[0].T)
+        moved = (book.vectors != saved.vectors).any(dim=1).nonzero().squeeze(1).tolist()
+        assert moved == ([] if steps else list(range(30)))
 
 
 class TestOnlineClustering:

@@ -32,7 +32,8 @@ def run(codebook: type, rank: int, world: int) -> dict[str, Tensor]:
     quantizer = ResidualQuantizer(books, straight_through, remedies).train()
     mine = slice(rank * ITEMS // world, (rank + 1) * ITEMS // world)
     for step in range(STEPS):
-        latents = torch.randn(ITEMS, DIM, 30, generator=torch.Generator().manual_seed(step))
+        frames = 30 if step else 3  # codebooks are started in two steps
+        latents = torch.randn(ITEMS, DIM, frames, generator=torch.Generator().manual_seed(step))
         depths = torch.tensor(((2, 2, 2, 2), (2, 2, 1, 1), (1, 1, 1, 2), (1, 1, 1, 1))[step % 4])
         if step == STEPS // 2:
             for book in books:
@@ -57,7 +58,7 @@ def main() -> None:
     rank, world, folder = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     torch.set_num_threads(1)
     dist.init_process_group(
-        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=world, timeout=timedelta(seconds=30)
+        "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=world, timeout=timedelta(seconds=100)
     )
     states = {kind.__name__: run(kind, rank, world) for kind in CODEBOOKS}
     states |= {name: run_composite(name, rank, world) for name in BUILDERS}

@@ -75,16 +75,17 @@ class TestRoundTrip:
         assert digest(read_model_file(path).tensors) == digest(read_model_file(again).tensors)
 
     def test_training_continues_from_a_loaded_codec_without_starting_over(self, path: Path) -> None:
+        """With 10 latents for 32 codes in the first step, which a k-means start would take for a third of them."""
         loaded = load_codec(path)
         before = [book.vectors.clone() for book in loaded.quantizer.codebooks]
         with torch.no_grad():
-            loaded.train()(speech(0.3))
+            loaded.train()(speech(0.3)[..., : 9 * 64])
         for book, old in zip(loaded.quantizer.codebooks, before):
             assert (book.vectors - old).norm() < 0.2 * old.norm()
 
     def test_statistics_of_training_stay_out(self, path: Path) -> None:
         names = read_model_file(path).tensors
-        assert not [name for name in names if name.rsplit(".")[-1] in ("usage", "steps", "counts", "sums")]
+        assert not [name for name in names if name.rsplit(".")[-1] in ("usage", "steps", "started", "counts", "sums")]
 
     def test_metadata_say_what_the_model_is(self, codec: Codec, path: Path) -> None:
         model = read_model_file(path)

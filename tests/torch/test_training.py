@@ -16,7 +16,7 @@ from torch import Tensor
 from kvant.checkpoint import load_codec
 from kvant.data import Batch, Segments
 from kvant.errors import ModelError, UsageError
-from kvant.model_file import read_model_file
+from kvant.model_file import digest, read_model_file
 from kvant.training import loop
 from kvant.training.objective import Objective
 from kvant.training.run_state import append_record
@@ -114,6 +114,21 @@ class TestResume:
     ) -> None:
         loop.train(small_run.config(corpus), tmp_path, resume=True)
         small_run.assert_same(tmp_path, finished)
+
+    def test_a_state_of_before_codebooks_counted_what_was_started_goes_on_alike(
+        self, corpus: Path, finished: Path, tmp_path: Path
+    ) -> None:
+        """It lacks `started`; what has been trained is not started over."""
+        tensors = load_file(finished / "state.safetensors")
+        with safe_open(finished / "state.safetensors", "pt") as file:
+            metadata = file.metadata()
+        kept = {name: tensor for name, tensor in tensors.items() if not name.endswith(".started")}
+        assert len(tensors) - len(kept) == 2 * 3
+        save_file(kept, tmp_path / "state.safetensors", metadata)
+        codec = loop.train(small_run.config(corpus), tmp_path, resume=True)
+        assert all(int(book.started) == 2 * book.size for book in codec.quantizer.codebooks)
+        models = [read_model_file(folder / "model.safetensors").tensors for folder in (tmp_path, finished)]
+        assert digest(models[0]) == digest(models[1])
 
 
 class TestDamage:

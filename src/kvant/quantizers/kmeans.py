@@ -1,4 +1,7 @@
-"""Lloyd's algorithm (1957, published 1982): alternate nearest-centre assignment and cluster means."""
+"""Lloyd's algorithm (1957, published 1982): alternate nearest-centre assignment and cluster means.
+
+Generators are the CPU's, wherever the points are: so a seed says the same on every device.
+"""
 
 import torch
 from torch import Tensor
@@ -26,11 +29,11 @@ def kmeans(points: Tensor, size: int, iterations: int = 10, generator: torch.Gen
 
 def random_centres(points: Tensor, size: int, generator: torch.Generator | None = None) -> Tensor:
     """[size, d] of the points [n, d]; if they are too few, some again with jitter."""
-    picks = torch.randperm(len(points), generator=generator, device=points.device)[:size]
+    picks = torch.randperm(len(points), generator=generator)[:size].to(points.device)
     centres = points[picks].clone()
     if len(points) < size:
-        extra = torch.randint(len(points), (size - len(points),), generator=generator, device=points.device)
-        jitter = torch.randn(len(extra), points.shape[1], generator=generator, device=points.device)
+        extra = torch.randint(len(points), (size - len(points),), generator=generator).to(points.device)
+        jitter = torch.randn(len(extra), points.shape[1], generator=generator).to(points.device)
         centres = torch.cat([centres, points[extra] + 1e-3 * points.std() * jitter])
     return centres
 
@@ -44,6 +47,6 @@ def lloyd(points: Tensor, centres: Tensor, iterations: int, generator: torch.Gen
         sums = torch.zeros_like(centres).index_add_(0, codes, points)
         centres = torch.where(counts[:, None] > 0, sums / counts.clamp(min=1)[:, None], centres)
         empty = (counts == 0).nonzero().squeeze(1)
-        restarts = torch.randint(len(points), (len(empty),), generator=generator, device=points.device)
+        restarts = torch.randint(len(points), (len(empty),), generator=generator).to(points.device)
         centres[empty] = points[restarts]
     return centres

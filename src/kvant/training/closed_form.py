@@ -81,7 +81,7 @@ def solve_codebooks(
         start = codebook.vectors.clone() if trained else random_centres(residual, codebook.size, generator)
         centres = lloyd(residual, start, iterations, generator)
         codebook.replace(torch.ones(codebook.size, dtype=torch.bool), centres)
-        codebook.steps.clamp_(min=1)
+        codebook.keep()
         codes = torch.cat([codebook.search(part) for part in residual.split(16384)])
         residual = residual - codebook.lookup(codes)
         left[f"level_{level}"] = float(residual.square().mean() / energy)

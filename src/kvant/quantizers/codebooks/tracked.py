@@ -6,7 +6,7 @@ projects that copied it.)
 """
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,7 @@ def usage_window(size: int, latents: Tensor) -> Tensor:
 class TrackedCodebook(nn.Module):
     """A codebook that counts its use. `usage`: running share of each code, 1 = uniform.
 
+    `started`: how many vectors a k-means start has set, twice the size if none is to come (`remedies.kmeans_init`).
     `weight` [V, d] holds the vectors that inference searches and decodes; `statistics` names what only training needs.
     Running averages stay in float32 when the module is cast to half precision, where a step of 1 % is lost to rounding.
     """
@@ -40,7 +41,8 @@ class TrackedCodebook(nn.Module):
     weight: Tensor
     usage: Tensor
     steps: Tensor
-    running: ClassVar[tuple[str, ...]] = ("usage", "steps")
+    started: Tensor
+    running: ClassVar[tuple[str, ...]] = ("usage", "steps", "started")
     frozen: ClassVar[bool] = False
 
     def __init__(self, size: int, dim: int) -> None:
@@ -48,6 +50,8 @@ class TrackedCodebook(nn.Module):
         self.size, self.dim = size, dim
         self.register_buffer("usage", torch.ones(size))
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("started", torch.zeros((), dtype=torch.int64))
+        self.register_load_state_dict_pre_hook(_take_for_started)
 
     @property
     def statistics(self) -> tuple[str, ...]:
@@ -85,15 +89,19 @@ class TrackedCodebook(nn.Module):
 
     @torch.no_grad()
     def restore(self) -> None:
-        """All that only training needs, from a `weight` that was loaded without, and stays as it is to the bit.
-
-        `steps` is as many as a k-means start can take, one code each: it is behind these vectors.
-        """
+        """All that only training needs, from a `weight` that was loaded without, and stays as it is to the bit."""
         if not self.frozen:
             loaded = self.weight.detach().clone()
             self.replace(torch.ones_like(self.usage, dtype=torch.bool), loaded)
             self.weight.copy_(loaded)
-        self.steps.fill_(self.size)
+        self.steps.zero_()
+        self.keep()
+
+    @torch.no_grad()
+    def keep(self) -> None:
+        """Take the vectors for found, where they were loaded or solved: no k-means start is to come."""
+        self.steps.clamp_(min=1)
+        self.started.fill_(2 * self.size)
 
     @torch.no_grad()
     def update(self, latents: Tensor, codes: Tensor) -> None:
@@ -119,3 +127,11 @@ class TrackedCodebook(nn.Module):
             if moved.dtype in (torch.float16, torch.bfloat16):
                 self._buffers[name] = tensor.to(moved.device, torch.float32)
         return self
+
+
+def _take_for_started(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) -> None:
+    """Before a state is loaded that was saved when codebooks did not count what is `started`."""
+    if f"{prefix}steps" in state and f"{prefix}started" not in state:
+        assert isinstance(module, TrackedCodebook)
+        steps = state[f"{prefix}steps"]
+        state[f"{prefix}started"] = 2 * module.size * (steps > 0).to(steps.dtype)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from kvant.protocols import Codebook
-from kvant.quantizers.distributed import gather_rows, sum_over_ranks
+from kvant.quantizers.distributed import gather_rows
 from kvant.quantizers.kmeans import kmeans
 
 
@@ -18,24 +18,24 @@ class KMeansInit:
 
     n latents are no more than n centres. A codebook of V > n codes is filled over V / n successive steps, n codes each
     with the latents of its own step: in many dimensions codes as dense as latents are nearly as good as clusters, and
-    the alternative, V copies of n latents, is a codebook of n. Where it has got to is the codebook's step count, so a
-    resumed run does not start over.
+    the alternative, V copies of n latents, is a codebook of n. Where it has got to is the codebook's `started`, which
+    goes on counting when it does so again: neither a resumed run starts over, nor one whose vectors were loaded.
     """
 
     iterations: int = 10
     warm_up: int = 0
 
     def __call__(self, codebook: Codebook, latents: Tensor) -> None:
-        steps = int(codebook.steps)
-        step = steps - self.warm_up if steps >= self.warm_up else steps
-        if step >= codebook.size:
+        step = int(codebook.steps)
+        before = codebook.size if 0 < self.warm_up <= step else 0  # set by the start before this one
+        first = max(int(codebook.started) - before, 0)
+        if first >= codebook.size:
             return
-        count = int(sum_over_ranks(torch.tensor(len(latents), device=latents.device)))
-        first = step * count
-        if first >= codebook.size or count == 0:
+        rows = gather_rows(latents)
+        last = min(first + len(rows), codebook.size)
+        if first == last:
             return
         mask = torch.zeros(codebook.size, dtype=torch.bool, device=latents.device)
-        mask[first : first + count] = True
-        generator = torch.Generator(latents.device).manual_seed(step)
-        centres = kmeans(gather_rows(latents), int(mask.sum()), self.iterations, generator)
-        codebook.replace(mask, centres)
+        mask[first:last] = True
+        codebook.replace(mask, kmeans(rows, last - first, self.iterations, torch.Generator().manual_seed(step)))
+        codebook.started.fill_(before + last)
