@@ -10,6 +10,9 @@ from torch import Tensor, nn
 
 from kvant.errors import UsageError
 from kvant.protocols import LevelledQuantizer, Quantized, Quantizer, State
+from kvant.quantizers.beam import check_beam
+from kvant.quantizers.depth import check_depths, levels_of
+from kvant.quantizers.slots import check_codes
 from kvant.streaming import Causal, LookAhead, at_depth, stepwise
 
 
@@ -90,8 +93,13 @@ class Codec(nn.Module):
     def forward(self, wav: Tensor, num_codebooks: int | Tensor | None = None) -> Reconstruction:
         """Through the codec with gradient, as in training. Under autocast the quantizer still computes in float32.
 
-        Nearest neighbours and what levels leave are differences of nearly equal numbers.
+        Nearest neighbours and what levels leave are differences of nearly equal numbers. UsageError: wav is not
+        [B, 1, N] of at least a sample; a depth that the quantizer has not.
         """
+        check_wav(wav, 1)
+        check_depths(num_codebooks, len(wav), self.num_codebooks)
+        if wav.shape[-1] == 0:
+            raise UsageError("no samples: there is nothing to learn from")
         latents = self.encoder(self.pad(wav))
         with torch.autocast(latents.device.type, enabled=False):
             quantized = self.quantizer(latents.float(), num_codebooks)
@@ -104,16 +112,28 @@ class Codec(nn.Module):
 
         beam: 1 is greedy, level by level; a wider one chooses the levels together, for the `num_codebooks` asked for
         (a prefix of them decodes as ever, and is worse than codes searched for that many). chunk: frames to encode at
-        a time, for less memory and the same codes. UsageError: the quantizer has no levels to choose together, a beam
-        or a chunk below 1.
+        a time, for less memory and the same codes. UsageError: wav is not [B, 1, N]; a depth that the quantizer has
+        not, or no levels to choose together; a beam or a chunk below 1.
         """
+        check_wav(wav, 1)
+        check_chunk(chunk)
+        levels = levels_of(num_codebooks, self.num_codebooks)
+        if beam != 1:
+            self._levelled(beam)
         if wav.shape[-1] == 0:
-            return torch.zeros(len(wav), num_codebooks or self.num_codebooks, 0, dtype=torch.int64, device=wav.device)
+            return torch.zeros(len(wav), levels, 0, dtype=torch.int64, device=wav.device)
         return self.quantize(self._run(self.encoder, self.pad(wav), self.hop_length, chunk), num_codebooks, beam)
 
     @torch.inference_mode()
     def decode(self, codes: Tensor, num_samples: int | None = None, chunk: int | None = None) -> Tensor:
-        """wav [B, 1, N] of codes [B, k, T]; N is `num_samples`, or all that the frames hold. chunk: as in `encode`."""
+        """wav [B, 1, N] of codes [B, k, T]; N is `num_samples`, or all that the frames hold. chunk: as in `encode`.
+
+        UsageError: codes that the quantizer has not, fewer than 0 samples, a chunk below 1.
+        """
+        check_codes(codes, self.quantizer.codebook_sizes)
+        check_chunk(chunk)
+        if num_samples is not None and num_samples < 0:
+            raise UsageError(f"num_samples={num_samples}: must be 0 or more")
         if codes.shape[-1] == 0:
             return torch.zeros(len(codes), 1, 0, device=codes.device)
         longest = max(codes.shape[-1] * self.hop_length - self.pre_skip, 0)
@@ -129,12 +149,14 @@ class Codec(nn.Module):
 
         A beam looks further down the levels, never at later frames: it adds no latency.
         """
+        check_wav(wav, 1)
         latents, state = self.encoder.step(wav.clamp(-1, 1), state)
         return self.quantize(latents, num_codebooks, beam), state
 
     @torch.inference_mode()
     def decode_step(self, codes: Tensor, state: State) -> tuple[Tensor, State]:
         """wav [B, 1, n * hop] of the next codes, `pre_skip` samples late; start from `decoder.initial_state(B)`."""
+        check_codes(codes, self.quantizer.codebook_sizes)
         return self.decoder_at(codes.shape[1]).step(self.quantizer.decode(codes), state)
 
     def decoder_at(self, depth: int | Tensor) -> Causal | LookAhead:
@@ -142,11 +164,9 @@ class Codec(nn.Module):
         return at_depth(self.decoder, depth)
 
     def _run(self, part: Causal | LookAhead, x: Tensor, frame: int, chunk: int | None) -> Tensor:
-        """part(x) of x [B, C, T * frame], all at once or `chunk` frames at a time. UsageError: chunk < 1."""
+        """part(x) of x [B, C, T * frame], all at once or `chunk` frames at a time."""
         if chunk is None:
             return part(x)
-        if chunk < 1:
-            raise UsageError(f"chunk {chunk}: at least 1 frame at a time")
         if isinstance(part, LookAhead):
             return part.in_chunks(x, chunk * frame // part.receptive_field.stride.numerator)
         blocks = x.split(chunk * frame, dim=-1)
@@ -156,6 +176,24 @@ class Codec(nn.Module):
         """Codes [B, K, T] of latents [B, D, T]."""
         if beam == 1:
             return self.quantizer.encode(latents, num_codebooks)
+        return self._levelled(beam).search(latents, num_codebooks, beam)
+
+    def _levelled(self, beam: int) -> LevelledQuantizer:
+        """The quantizer, for a beam that is not 1. UsageError: a beam below, or a quantizer without levels."""
+        check_beam(beam)
         if not isinstance(self.quantizer, LevelledQuantizer):
             raise UsageError(f"beam {beam}: {type(self.quantizer).__name__} has no levels to search; leave it at 1")
-        return self.quantizer.search(latents, num_codebooks, beam)
+        return self.quantizer
+
+
+def check_wav(wav: Tensor, channels: int) -> None:
+    """UsageError: wav is not [B, channels, N]."""
+    if wav.dim() != 3 or wav.shape[1] != channels:
+        items = "; code every channel as an item of its own" if channels == 1 else ""
+        raise UsageError(f"wav of shape {list(wav.shape)}: must be [B, {channels}, N]{items}")
+
+
+def check_chunk(chunk: int | None) -> None:
+    """UsageError: no frame at a time."""
+    if chunk is not None and chunk < 1:
+        raise UsageError(f"chunk {chunk}: at least 1 frame at a time")

@@ -46,19 +46,19 @@ def codec() -> SegmentedCodec:
 
 
 class Rounded(nn.Module):
-    """Stands in for a quantizer: each latent is a code of its own."""
+    """Stands in for a quantizer: each latent, from -8 to 8, is a code of its own."""
 
-    codebook_sizes: tuple[int, ...] = (1 << 20,)
+    codebook_sizes: tuple[int, ...] = (1 << 20,) * 2
 
     def forward(self, latents: Tensor, num_codebooks: int | Tensor | None = None) -> Quantized:
         codes = self.encode(latents)
         return Quantized(self.decode(codes), codes, {})
 
     def encode(self, latents: Tensor, num_codebooks: int | None = None) -> Tensor:
-        return (latents * 2**16).round().long()
+        return (latents * 2**16).round().long() + 2**19
 
     def decode(self, codes: Tensor) -> Tensor:
-        return codes / 2**16
+        return (codes - 2**19) / 2**16
 
 
 def test_segments_that_overlap_join_to_what_was_cut() -> None:

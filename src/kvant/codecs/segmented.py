@@ -6,10 +6,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kvant.codec import Reconstruction
+from kvant.codec import Reconstruction, check_wav
 from kvant.codecs.fade import Fade
 from kvant.errors import UsageError
 from kvant.protocols import Quantizer
+from kvant.quantizers.depth import check_depths, levels_of
+from kvant.quantizers.slots import check_codes
 from kvant.streaming import LookAhead
 
 QUIETEST = 1e-8
@@ -71,7 +73,14 @@ class SegmentedCodec(nn.Module):
         return self.segment_length / self.hop_length * self.sample_rate / self.segment_stride
 
     def forward(self, wav: Tensor, num_codebooks: int | Tensor | None = None) -> Reconstruction:
-        """Through the codec with gradient, as in training. UsageError: wav [B, C, N] is longer than a segment."""
+        """Through the codec with gradient, as in training.
+
+        UsageError: wav is not [B, C, N] of 1 to segment_length samples; a depth that the quantizer has not.
+        """
+        check_wav(wav, self.channels)
+        check_depths(num_codebooks, len(wav), self.num_codebooks)
+        if wav.shape[-1] == 0:
+            raise UsageError("no samples: there is nothing to learn from")
         if wav.shape[-1] > self.segment_length:
             raise UsageError(f"{wav.shape[-1]} samples: training takes at most a segment, {self.segment_length}")
         scale = self.scale_of(wav)
@@ -81,15 +90,27 @@ class SegmentedCodec(nn.Module):
 
     @torch.inference_mode()
     def encode(self, wav: Tensor, num_codebooks: int | None = None) -> list[Segment]:
-        """The segments of wav [B, C, N], clipped to [-1, 1]; none of an empty one."""
+        """The segments of wav [B, C, N], clipped to [-1, 1]; none of an empty one.
+
+        UsageError: wav of another shape, a depth that the quantizer has not.
+        """
+        check_wav(wav, self.channels)
+        levels_of(num_codebooks, self.num_codebooks)
         starts = range(0, wav.shape[-1], self.segment_stride)
         return [self.encode_segment(wav[..., n : n + self.segment_length].clamp(-1, 1), num_codebooks) for n in starts]
 
     @torch.inference_mode()
     def decode(self, segments: Sequence[Segment], num_samples: int | None = None) -> Tensor:
-        """wav [B, C, N]; N is `num_samples`, or all that the last segment's frames hold. UsageError: no segments."""
+        """wav [B, C, N]; N is `num_samples`, or all that the last segment's frames hold.
+
+        UsageError: no segments, codes that the quantizer has not, fewer than 0 samples.
+        """
         if not segments:
             raise UsageError("no segments: an empty signal has nothing to decode")
+        for segment in segments:
+            check_codes(segment.codes, self.quantizer.codebook_sizes)
+        if num_samples is not None and num_samples < 0:
+            raise UsageError(f"num_samples={num_samples}: must be 0 or more")
         return self.faded([self.decode_segment(segment) for segment in segments])[..., :num_samples]
 
     def encode_segment(self, wav: Tensor, num_codebooks: int | None = None) -> Segment:

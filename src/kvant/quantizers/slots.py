@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from kvant.bitstream import ABSENT as ABSENT  # of a slot that was cut off; `encode` never gives it
+from kvant.errors import UsageError
 from kvant.protocols import LevelledQuantizer, Quantizer
 
 
@@ -64,6 +65,25 @@ def level_major(parts: Sequence[Quantizer]) -> Slots:
 def padded(codes: Tensor, num_codebooks: int) -> Tensor:
     """codes [B, k, T] with ABSENT ones up to [B, num_codebooks, T]; exportable with a free k."""
     return F.pad(codes, (0, 0, 0, num_codebooks - codes.shape[1]), value=ABSENT)
+
+
+def check_codes(codes: Tensor, codebook_sizes: Sequence[int]) -> None:
+    """UsageError: codes are not int64 [B, k, T] of 1 to K levels, each from its codebook, or ABSENT where there are
+    several.
+
+    What they hold is not looked at while compiling: a graph cannot branch on it.
+    """
+    levels = len(codebook_sizes)
+    if codes.dim() != 3 or not min(levels, 1) <= codes.shape[1] <= levels or codes.is_floating_point():
+        raise UsageError(f"codes of shape {list(codes.shape)} and {codes.dtype}: must be int64 [B, 1 to {levels}, T]")
+    if torch.compiler.is_compiling():
+        return
+    sizes = torch.tensor(codebook_sizes[: codes.shape[1]], device=codes.device)[:, None]
+    wrong = (codes < (ABSENT if levels > 1 else 0)) | (codes >= sizes)
+    if wrong.any():
+        _, level, frame = wrong.nonzero()[0].tolist()
+        code, last = int(codes[wrong][0]), codebook_sizes[level] - 1
+        raise UsageError(f"code {code} of level {level} in frame {frame}: its codebook has 0 to {last}")
 
 
 def decode_present(part: Quantizer, codes: Tensor) -> Tensor:
