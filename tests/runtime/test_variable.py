@@ -12,7 +12,6 @@ from kvant.audio import open_audio, write
 from kvant.bitstream import ABSENT, Packing, Reader, info, read_codes, truncate, verify
 from kvant.bitstream.entropy_models.tables import counted
 from kvant.errors import ModelError, UsageError
-from kvant.runtime import memory
 from kvant.runtime.beam import BeamEncoder
 from kvant.runtime.files import decode_file, encode_file
 from kvant.runtime.variable import limit_for
@@ -25,8 +24,8 @@ def calibrated(codec: kvant.Codec, monkeypatch: pytest.MonkeyPatch) -> kvant.Cod
     """The shipped model with another table of limits, and without its entropy model."""
     monkeypatch.setattr(codec, "metadata", codec.metadata | {"variable": {"limits": LIMITS}})
     monkeypatch.setattr(codec, "entropy_model", None)
-    monkeypatch.setattr(memory, "_loaded", lambda name: codec)
-    monkeypatch.setattr("kvant.runtime.files.load", lambda name: codec)
+    monkeypatch.setattr("kvant.runtime.memory.kept", lambda name: codec)
+    monkeypatch.setattr("kvant.runtime.files.kept", lambda name: codec)
     return codec
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from itertools import chain
 from typing import BinaryIO, NamedTuple, Protocol, cast
 
 import numpy as np
@@ -12,8 +11,9 @@ from kvant.bitstream import Damage, Header, Layout, Packing, Reader, Writer
 from kvant.bitstream.errors import InvalidHeader
 from kvant.bitstream.header_values import NO_TABLES
 from kvant.errors import ModelError, UsageError
-from kvant.runtime.codec import Codec, load
+from kvant.runtime.codec import Codec
 from kvant.runtime.former import former
+from kvant.runtime.kept import kept
 from kvant.runtime.models import available
 from kvant.runtime.packing import Packed, packed
 from kvant.runtime.playback import Playback
@@ -74,18 +74,20 @@ def codec_for(header: Header, name_or_path: str | None = None) -> Codec:
     A model that got more levels since is taken as it was. ModelError shows both digests when the given model is
     another; InvalidHeader when the stream contradicts its model.
     """
-    names = list(available()) if name_or_path is None else [name_or_path]
-    candidates = [load(name) for name in names]
-    levels = header.num_levels
-    deeper = [name for name, codec in zip(names, candidates) if codec.num_codebooks > levels]
-    for codec in chain(candidates, (former(name, levels) for name in deeper)):
+    names = sorted(available(), key=lambda name: name != header.model_id) if name_or_path is None else [name_or_path]
+    levels, candidates = header.num_levels, []
+    for name in names:
+        codec = kept(name)
+        candidates.append(codec)
+        if codec.decoder_digest != header.decoder_digest and codec.num_codebooks > levels:
+            codec = former(name, levels)
         if codec.decoder_digest == header.decoder_digest:
             expected = header_for(codec, header.source_rate, header.channels, None)
             described = (
                 "codec_rate",
                 "hop_length",
                 "pre_skip",
-                "layout",
+                "streams",
                 "codebook_sizes",
                 "strides",
                 "segment_stride",

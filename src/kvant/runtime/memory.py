@@ -2,23 +2,17 @@
 
 import io
 from collections.abc import Iterator
-from functools import lru_cache
 
 import numpy as np
 
 from kvant.audio import validate
 from kvant.bitstream import Packing, Reader, Writer
 from kvant.errors import UsageError
-from kvant.runtime.codec import Codec, load
 from kvant.runtime.files import BLOCK_SECONDS, codec_for, decode_file, header_for, put
+from kvant.runtime.kept import kept
 from kvant.runtime.models import DEFAULT
 from kvant.runtime.packing import packed
 from kvant.runtime.rate_search import Recording, find_limit
-
-
-@lru_cache(maxsize=4)
-def _loaded(name_or_path: str) -> Codec:
-    return load(name_or_path)
 
 
 def compress(
@@ -40,7 +34,7 @@ def compress(
         raise UsageError("give bitrate or num_codebooks, not both")
     if variable and bitrate is None:
         raise UsageError("a variable bitrate needs the average: give bitrate")
-    codec = _loaded(str(model))
+    codec = kept(str(model))
     levels = num_codebooks if bitrate is None or variable else codec.levels(bitrate)
     wav = validate(wav, sample_rate)
     how = packed(codec, variable, packing)
