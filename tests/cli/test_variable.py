@@ -60,6 +60,23 @@ def test_a_live_variable_stream_is_raw(clip: Path, run: Callable[..., Outcome]) 
     assert not any(block.audio.coded for block in blocks)
 
 
+def test_a_file_gets_the_bitrate_asked_for(clip: Path, run: Callable[..., Outcome]) -> None:
+    """What it cannot have is said; what can be heard only once gets what the table says."""
+    stream = clip.with_suffix(".kvt")
+    for asked in ("1.5", "3"):
+        assert run("encode", clip, "-f", "--variable", "-b", asked).code == 0
+        rate = bitstream.info(stream.open("rb")).payload_bitrate
+        assert rate == pytest.approx(1000 * float(asked), rel=0.03)
+    refused = run("encode", clip, "-f", "--variable", "-b", "0.2")
+    assert refused.code == 2
+    assert f"{clip}: 0.2 kbit/s: one codebook a frame" in refused.err
+    much = run("encode", clip, "-f", "--variable", "-b", "20")
+    assert much.code == 0
+    assert f"kvant: note: {clip}: " in much.err
+    assert "not 20; more codebooks have no use here" in much.err
+    assert "variable bitrates" in run("encode", clip, "-f", "--variable", "-b", "20", "--live").err
+
+
 @pytest.mark.usefixtures("with_tables")
 def test_packing(clip: Path, run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
     """Raw by default, coded if asked for; other models are refused."""
@@ -83,6 +100,7 @@ def test_what_variable_needs(clip: Path, run: Callable[..., Outcome], monkeypatc
     monkeypatch.setattr(
         kvant.Codec, "limit", lambda codec, bitrate: kvant.runtime.variable.limit_for({"name": codec.name}, bitrate)
     )
-    lacking = run("encode", clip, "--variable", "-b", "1.5")
+    assert run("encode", clip, "--variable", "-b", "1.5").code == 0
+    lacking = run("encode", clip, "-f", "--variable", "-b", "1.5", "--live")
     assert lacking.code == 3
     assert "no table of limits" in lacking.err

@@ -14,6 +14,8 @@ from kvant.bitstream.entropy_models.tables import counted
 from kvant.errors import ModelError, UsageError
 from kvant.runtime.beam import BeamEncoder
 from kvant.runtime.files import decode_file, encode_file
+from kvant.runtime.packing import Packed
+from kvant.runtime.rate_search import Found, Recording
 from kvant.runtime.variable import limit_for
 
 LIMITS = {"750": 150.0, "1500": 65.0, "3000": 25.0}
@@ -21,9 +23,14 @@ LIMITS = {"750": 150.0, "1500": 65.0, "3000": 25.0}
 
 @pytest.fixture
 def calibrated(codec: kvant.Codec, monkeypatch: pytest.MonkeyPatch) -> kvant.Codec:
-    """The shipped model with another table of limits, and without its entropy model."""
+    """The shipped model with another table of limits, which are those of all recordings, and no entropy model."""
+
+    def from_table(recording: Recording, codec: kvant.Codec, bitrate: float, beam: int, how: Packed) -> Found:
+        return Found(codec.limit(bitrate), bitrate, False)
+
     monkeypatch.setattr(codec, "metadata", codec.metadata | {"variable": {"limits": LIMITS}})
     monkeypatch.setattr(codec, "entropy_model", None)
+    monkeypatch.setattr("kvant.runtime.memory.find_limit", from_table)
     monkeypatch.setattr("kvant.runtime.memory.kept", lambda name: codec)
     monkeypatch.setattr("kvant.runtime.files.kept", lambda name: codec)
     return codec

@@ -44,7 +44,8 @@ def encode(
     a frame has as many codebooks as the model gives by default; kvant truncate can drop some later. --beam 4 comes
     closer to the recording at the same bitrate, the more codebooks the more; it chooses for as many as -b or -n
     say, not for what a truncation leaves. --variable -b 1.5 gives each frame as many codebooks as bring its error
-    below one limit: better at an equal average.
+    below one limit: better at an equal average. A file is heard once to find that limit, and then encoded; on
+    standard input, a pipe and with --live it is one for ordinary speech, and other material takes more or less.
     """
     options.check_rate(bitrate, num_codebooks)
     if target is not None and target.lower().endswith(AUDIO):
@@ -52,19 +53,22 @@ def encode(
 
     from kvant.audio import open_audio
     from kvant.bitstream import Packing
+    from kvant.cli.limits import Limits
     from kvant.runtime import load
     from kvant.runtime.files import encode_file
     from kvant.runtime.packing import packed
 
     jobs = plan(source, target, AUDIO, ".kvt", force)
     codec = load(model, threads)
-    limit = options.limit_of(codec, bitrate, variable)
-    levels = options.levels_of(codec, bitrate, num_codebooks, limit)
+    levels = options.levels_of(codec, bitrate, num_codebooks, variable)
     asked = None if packing is None else Packing[packing.name]
-    raw = packed(codec, variable, asked, live).packing == Packing.RAW
+    how = packed(codec, variable, asked, live)
+    raw = how.packing == Packing.RAW
+    limits = Limits(codec, 1000 * bitrate, beam, how, live) if variable and bitrate is not None else None
     codec.check_beam(beam)
 
     def work(job: Job, progress: Progress) -> Done:
+        limit = limits(job, progress) if limits else None
         with open_audio(job.source) as audio, create_bytes(job.target, force) as sink:
             progress.begin(job.source_name, audio.num_samples)
             flushed = cast(BinaryIO, _Flushing(sink)) if live else sink

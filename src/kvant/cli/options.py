@@ -32,7 +32,7 @@ Beam = Annotated[
 ]
 Variable = Annotated[
     bool,
-    typer.Option("--variable", help="Give each frame the codebooks it needs; -b is then the average over speech."),
+    typer.Option("--variable", help="Give each frame the codebooks it needs; -b is then the average."),
 ]
 
 
@@ -62,21 +62,16 @@ def check_rate(bitrate: float | None, num_codebooks: int | None, required: bool 
         raise UsageError(f"-b {bitrate:g}: must be more than 0 kbit/s")
 
 
-def levels_of(codec: "Codec", bitrate: float | None, num_codebooks: int | None, limit: float | None = None) -> int:
+def levels_of(codec: "Codec", bitrate: float | None, num_codebooks: int | None, variable: bool = False) -> int:
     """How many levels of `codec` the options ask for, as `Codec.check_levels` has it if none is given.
 
-    UsageError: too few or too many. A limit on the error already is what `bitrate` means.
+    UsageError: too few or too many, or `variable`, which means all, without the bitrate that is its average.
     """
-    if bitrate is None or limit is not None:
-        return codec.check_levels(num_codebooks, limit)
-    return codec.levels(1000 * bitrate)
-
-
-def limit_of(codec: "Codec", bitrate: float | None, variable: bool) -> float | None:
-    """Squared error that frames may have for `--variable`, None without it. UsageError: it lacks its average."""
     if variable and bitrate is None:
         raise UsageError("--variable needs the average bitrate: give -b KBPS")
-    return codec.limit(1000 * bitrate) if variable and bitrate is not None else None
+    if variable:
+        return codec.num_codebooks
+    return codec.check_levels(num_codebooks) if bitrate is None else codec.levels(1000 * bitrate)
 
 
 def entropy_model_of(header: "Header", model: str | None) -> "EntropyModel | None":
