@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from kvant.errors import UsageError
 from kvant.layers.bands import Bands, band_edges
 from kvant.layers.compression import compress, expand
 from kvant.layers.context import ContextConfig, context_stack
@@ -74,6 +75,13 @@ def test_bands_cover_every_bin_once(bins: int, bands: int) -> None:
     assert (edges[0], edges[-1], len(edges)) == (0, bins, bands + 1)
     assert min(b - a for a, b in itertools.pairwise(edges)) >= 2
     assert torch.equal(Bands(bins, bands, 12000).members.sum(1), torch.ones(bins))
+
+
+@pytest.mark.parametrize(("bins", "bands"), [(64, 40), (8, 5), (320, 200)])
+def test_more_bands_than_bins_for_them_are_refused(bins: int, bands: int) -> None:
+    """A band without a bin would have no mean."""
+    with pytest.raises(UsageError, match=f"num_bands={bands}: {bins} bins are too few"):
+        Bands(bins, bands, 12000)
 
 
 def test_wide_bands_have_equal_width_on_the_erb_rate_scale() -> None:

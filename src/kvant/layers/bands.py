@@ -6,19 +6,26 @@ import math
 import torch
 from torch import Tensor, nn
 
+from kvant.errors import UsageError
+
 
 def band_edges(num_bins: int, num_bands: int, nyquist: float) -> list[int]:
-    """num_bands + 1 bin indices, 0 to num_bins, at equal steps of 21.4 log10(1 + f/229), at least two bins apart."""
+    """num_bands + 1 bin indices, 0 to num_bins, at equal steps of 21.4 log10(1 + f/229), at least two bins apart.
+
+    UsageError: more bands than there are bins for.
+    """
     top = math.log10(1 + nyquist / 229)
     edges = [0]
     for band in range(1, num_bands):
         frequency = (10 ** (top * band / num_bands) - 1) * 229
         edges.append(max(edges[-1] + 2, round(frequency / nyquist * num_bins)))
+    if edges[-1] >= num_bins:
+        raise UsageError(f"num_bands={num_bands}: {num_bins} bins are too few for so many; take fewer bands")
     return [*edges, num_bins]
 
 
 class Bands(nn.Module):
-    """Means over bands and back. The last axis is bins or bands."""
+    """Means over bands and back. The last axis is bins or bands. UsageError: as `band_edges`."""
 
     members: Tensor
 

@@ -33,7 +33,9 @@ class DisturbanceLoss(nn.Module):
     Loudness is L = c (T / 0.5)^g ((0.5 + 0.5 P / T)^g - 1) per band, with P its power, T the threshold in quiet. The
     difference counts where it exceeds a quarter of the smaller loudness (masking); power that the estimate *adds*
     counts again, by the ratio of powers to the 1.2 (asymmetry). Bands and threshold follow from formulas, and
-    signals are compared as they are: PESQ's compensation of gain, filtering and delay is left out.
+    signals are compared as they are: PESQ's compensation of gain, filtering and delay is left out. Frames are joined by
+    a root mean square over the whole signal, not as P.862 does by an L6 norm over split seconds and an L2 over those.
+    A frame counts for at most 45, beyond which it has no slope. Bands above the Nyquist frequency hold nothing.
     """
 
     bands: Tensor
@@ -58,15 +60,18 @@ class DisturbanceLoss(nn.Module):
 
     def forward(self, estimate: Tensor, reference: Tensor) -> Tensor:
         """estimate, reference: [B, 1, N]."""
-        x, y = (self.power(wav.squeeze(1)) for wav in (reference, estimate))
-        scale = REFERENCE_POWER / x.sum(-1).mean(-1).clamp(min=QUIETEST)[:, None, None]
-        x, y = x * scale, y * scale
-        original, decoded = self.loudness(x), self.loudness(y)
-        masked = 0.25 * torch.minimum(original, decoded)
-        difference = torch.relu((decoded - original).abs() - masked)
-        ratio = ((y + 50) / (x + 50)).detach() ** 1.2
+        decoded, original = (self.power(wav.squeeze(1)) for wav in (estimate, reference))
+        scale = REFERENCE_POWER / original.sum(-1).mean(-1).clamp(min=QUIETEST)[:, None, None]
+        return self.disturbance(decoded * scale, original * scale)
+
+    def disturbance(self, decoded: Tensor, original: Tensor) -> Tensor:
+        """The loss by powers [B, frames, bands] of estimate and reference, at the level of speech."""
+        heard, meant = self.loudness(decoded), self.loudness(original)
+        masked = 0.25 * torch.minimum(heard, meant)
+        difference = torch.relu((heard - meant).abs() - masked)
+        ratio = ((decoded + 50) / (original + 50)).detach() ** 1.2
         asymmetry = torch.where(ratio < 3, 0, ratio.clamp(max=12))
-        weight = ((x.sum(-1) + 1e5) / 1e7) ** 0.04
+        weight = ((original.sum(-1) + 1e5) / 1e7) ** 0.04
         bands = len(self.threshold)
         symmetric = self.width * bands * root_mean_square(difference) / weight
         added = self.width * (difference * asymmetry).sum(-1) / weight
