@@ -51,7 +51,7 @@ def test_from_a_folder_to_a_corpus(folder: Path, tmp_path: Path, run: Callable[.
     assert [json.loads(line)["speaker"] for line in manifest.read_text().splitlines()] == ["ann", "bo", "bo"] + 2 * [
         "carla"
     ]
-    arguments = ("data", "prepare", manifest, out, "--dev-speakers", "bo", "--test-speakers", "0", "--workers", 1)
+    arguments = ("data", "prepare", manifest, out, "--dev-speakers", "bo", "--test-speakers", "0%", "--workers", 1)
     done = run(*arguments)
     assert done.code == 2
     assert "name the scanned folder with --root" in done.err
@@ -95,7 +95,10 @@ def test_fetch_lists_what_there_is(run: Callable[..., Outcome]) -> None:
         (["scan", "DIR", "--labels", "no.csv"], "no.csv: cannot be read"),
         (["scan", "DIR", "-o", "DIR"], "is a folder; name a file in it"),
         (["prepare", "nothing.jsonl", "OUT"], "nothing.jsonl: cannot be read"),
-        (["prepare", "nothing.jsonl", "OUT", "--dev-speakers", "2"], "--dev-speakers 2: a share is from 0 to below 1"),
+        (
+            ["prepare", "nothing.jsonl", "OUT", "--dev-speakers", "2."],
+            "--dev-speakers 2.: a share is from 0 to below 1",
+        ),
         (["fetch", "noises"], "noises: no such corpus; kvant data fetch lists them"),
         (["fetch", "voices"], "name the folder to write to: -o OUT"),
     ],
@@ -108,6 +111,15 @@ def test_wrong_use(
     assert message in done.err
     assert done.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_packages_are_kept_where_all_is_that_was_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Outcome]
+) -> None:
+    monkeypatch.setenv("KVANT_CACHE", str(tmp_path / "kept"))
+    monkeypatch.setattr("kvant.data.open_corpus.make_corpus", lambda recipe, cache, *_: [f"packages in {cache}"])
+    done = run("data", "fetch", "voices", "-o", tmp_path / "out")
+    assert (done.code, done.out) == (0, f"packages in {tmp_path / 'kept' / 'packages'}\n")
 
 
 def test_fetching_where_there_is_no_apt(

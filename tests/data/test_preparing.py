@@ -194,5 +194,15 @@ def test_held_out_as_written() -> None:
     assert parse_held_out("0.1", "--dev-speakers") == 0.1
     assert parse_held_out("ann, bo", "--dev-speakers") == ("ann", "bo")
     assert parse_held_out("", "--dev-speakers") == ()
+    assert parse_held_out("0%", "--dev-speakers") == 0.0
+    assert parse_held_out("dr.no", "--dev-speakers") == ("dr.no",)
     with pytest.raises(UsageError, match="--dev-speakers 120%: a share is from 0 to below 1"):
         parse_held_out("120%", "--dev-speakers")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"), [("84", ("84",)), ("0", ("0",)), ("84,", ("84",)), (" 84 ,174,, ", ("84", "174"))]
+)
+def test_speakers_called_by_numbers_can_be_held_out(text: str, names: tuple[str, ...]) -> None:
+    """As those of LibriSpeech: a share has a point or a percent sign."""
+    assert parse_held_out(text, "--dev-speakers") == names

@@ -139,9 +139,23 @@ def test_a_missing_corpus_says_what_to_do(corpus: Path, missing: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("audio.npy", b"RIFF"), ("clips.jsonl", b"{"), ("clips.jsonl", b""), ("clips.jsonl", b"[1]")]
+    ("name", "content"),
+    [
+        ("audio.npy", b"RIFF"),
+        ("clips.jsonl", b"{"),
+        ("clips.jsonl", b""),
+        ("clips.jsonl", b"[1]"),
+        ("manifest.json", b"[]"),
+    ],
 )
 def test_a_damaged_corpus_is_a_usage_error(corpus: Path, name: str, content: bytes) -> None:
     (corpus / name).write_bytes(content)
     with pytest.raises(UsageError, match=str(corpus)):
         Segments(corpus, RATE, 1.0, seed=0)
+
+
+def test_a_corpus_of_another_rate_is_refused(corpus: Path) -> None:
+    (corpus / "manifest.json").write_text(json.dumps({"sample_rate": RATE}))
+    assert Segments(corpus, RATE, 1.0, seed=0).sample_rate == RATE
+    with pytest.raises(UsageError, match=f"is at {RATE} Hz, not 24000; prepare it with --rate 24000"):
+        Segments(corpus, 24000, 1.0, seed=0)

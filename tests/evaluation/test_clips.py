@@ -111,3 +111,9 @@ def test_folders_without_audio_are_refused(tmp_path):
         find_clips(tmp_path)
     with pytest.raises(UsageError, match="no such folder"):
         find_clips(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_no_clips_are_not_the_default_number_of_clips(split, count):
+    with pytest.raises(UsageError, match=f"{count} clips: at least 1 must be taken"):
+        find_clips(split, count)

@@ -91,7 +91,10 @@ def prepare(
     ] = None,
     rate: Annotated[int, typer.Option("--rate", metavar="HZ", min=1000, max=768_000, help="Sample rate.")] = 24000,
     dev: Annotated[
-        str, typer.Option("--dev-speakers", metavar="WHO", help="Share of the total, or names with commas between.")
+        str,
+        typer.Option(
+            "--dev-speakers", metavar="WHO", help="A share of all, as 5% or 0.05, or names with commas between."
+        ),
     ] = "5%",
     test: Annotated[str, typer.Option("--test-speakers", metavar="WHO", help="The same for the final test.")] = "5%",
     seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Another choice of a share.")] = 0,
@@ -101,7 +104,7 @@ def prepare(
     """Recordings to a corpus for training.
 
     Resamples, averages channels, trims, levels and splits by speaker; damaged, silent and doubled files are left out. A
-    split of 0 is not made. Memory does not grow with the number of files.
+    split of 0% is not made. Memory does not grow with the number of files.
     """
     from kvant.data.preparing import Plan, prepare
     from kvant.data.splits import parse_held_out
@@ -129,7 +132,7 @@ def fetch(
         str | None, typer.Option("-o", "--output", metavar="OUT", help="Folder for train, dev and test.")
     ] = None,
     cache: Annotated[
-        str | None, typer.Option("--cache", metavar="DIR", help="Folder for the packages. Default: in ~/.cache/kvant.")
+        str | None, typer.Option("--cache", metavar="DIR", help="Folder for the packages. Default: in $KVANT_CACHE.")
     ] = None,
     workers: Workers = CORES,
     force: options.Force = False,
@@ -154,15 +157,15 @@ def fetch(
     if output is None:
         raise UsageError("name the folder to write to: -o OUT")
     from kvant.data.open_corpus import make_corpus
+    from kvant.runtime import models
 
-    folder = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     with Progress(1) as progress:
 
         def show(name: str, done: int) -> None:
             progress.begin(f"{done} {name}", None)
             progress(0)
 
-        packages = Path(cache or os.path.join(folder, "kvant", "packages"))
+        packages = Path(cache) if cache else models.cache() / "packages"
         lines = make_corpus(recipes[name], packages, Path(output), show, workers, force)
     print("\n".join(lines))
 

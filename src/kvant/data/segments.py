@@ -14,11 +14,12 @@ from kvant.errors import UsageError
 class Segments:
     """Segments of `seconds` from a corpus directory: `audio.npy` (int16, all clips in a row) and `clips.jsonl`.
 
+    `manifest.json`, if there is one, says its sample rate, which must be `sample_rate`.
     A clip is drawn as `balance` says, then a start. Shorter clips are put at a random place in silence. Gain: uniform
     in `gain_db`. The position in the run is the item's number: there is no other state.
 
     fingerprint: hex SHA-256 of `clips.jsonl` and the number of samples, for a checkpoint to tell its corpus by.
-    UsageError: no prepared corpus there, or a damaged one.
+    UsageError: no prepared corpus there, a damaged one, or one of another rate.
     """
 
     def __init__(
@@ -37,6 +38,8 @@ class Segments:
             table = np.array([(each["offset"], each["length"], each["bandwidth_hz"]) for each in clips], np.int64)
             self.offsets, self.lengths, self.bandwidths = table.reshape(-1, 3).T
             self.tree = tree(clips, self.lengths, balance or Balance())
+            manifest = directory / "manifest.json"
+            rate = json.loads(manifest.read_bytes())["sample_rate"] if manifest.exists() else sample_rate
         except OSError as error:
             raise UsageError(f"{directory}: no prepared corpus here ({error.strerror}); make one first") from error
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -44,6 +47,8 @@ class Segments:
         missing = int((self.offsets + self.lengths).max()) - len(self.audio)
         if missing > 0 or self.offsets.min() < 0:
             raise UsageError(f"{directory}: audio.npy and clips.jsonl do not belong together; make the corpus again")
+        if rate != sample_rate:
+            raise UsageError(f"{directory}: is at {rate} Hz, not {sample_rate}; prepare it with --rate {sample_rate}")
         self.num_samples = round(seconds * sample_rate)
         self.sample_rate = sample_rate
         self.seed = seed

@@ -11,13 +11,17 @@ HeldOut = float | tuple[str, ...]
 
 
 def parse_held_out(text: str | None, option: str) -> HeldOut:
-    """`0.05`, `5%`, or names with commas between; None is nobody. UsageError: a share that is not from 0 to below 1."""
-    if not text:
-        return ()
+    """`0.05`, `5%`, or names with commas between; None is nobody. UsageError: a share that is not from 0 to below 1.
+
+    A number is a share by its point or percent sign, else a name, as those of LibriSpeech's speakers are.
+    """
+    names = tuple(name.strip() for name in (text or "").split(",") if name.strip())
+    if len(names) != 1 or not ("." in names[0] or names[0].endswith("%")):
+        return names
     try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+        share = float(names[0].removesuffix("%")) / (100 if names[0].endswith("%") else 1)
     except ValueError:
-        return tuple(name.strip() for name in text.split(","))
+        return names
     if not 0 <= share < 1:
         raise UsageError(f"{option} {text}: a share is from 0 to below 1; or give names of speakers")
     return share
@@ -44,7 +48,8 @@ def assign(recordings: Iterable[Recording], dev: HeldOut, test: HeldOut, seed: i
     for split, held_out in (("test", test), ("dev", dev)):
         for name in held_out if isinstance(held_out, tuple) else ():
             if name not in totals:
-                raise UsageError(f"--{split}-speakers {name}: nobody of this name; kvant data scan --labels names them")
+                hint = "kvant data scan --labels names them; a share is written as 5% or 0.05"
+                raise UsageError(f"--{split}-speakers {name}: nobody of this name; {hint}")
             if splits.setdefault(name, split) != split:
                 raise UsageError(f"{name} cannot be in both test and dev; remove it from one of the options")
     for split, held_out in (("test", test), ("dev", dev)):

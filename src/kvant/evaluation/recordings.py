@@ -17,15 +17,17 @@ DEFAULT_COUNT = 24
 def find_clips(folder: Path, count: int | None = None, seed: int = 0) -> list[Clip]:
     """Clips of a prepared split (`clips.jsonl`), or of the audio files below a folder; `count`, or at most 24.
 
-    UsageError: no such folder, nothing usable in it, or fewer clips than `count`.
+    UsageError: no such folder, nothing usable in it, fewer clips than `count`, or a `count` below 1.
     """
+    if count is not None and count < 1:
+        raise UsageError(f"{count} clips: at least 1 must be taken")
     if not folder.is_dir():
         raise UsageError(f"{folder}: no such folder")
     inner = [name for name in ("train", "dev", "test") if (folder / name / "clips.jsonl").is_file()]
     if inner:
         raise UsageError(f"{folder}: a corpus of several splits; name one, such as {folder / inner[-1]}")
     prepared = (folder / "clips.jsonl").is_file()
-    clips = (held_out_clips if prepared else recorded_clips)(folder, count or DEFAULT_COUNT, seed)
+    clips = (held_out_clips if prepared else recorded_clips)(folder, DEFAULT_COUNT if count is None else count, seed)
     if not clips:
         raise UsageError(f"{folder}: holds neither a prepared split nor audio files ({' '.join(AUDIO)})")
     if count is not None and len(clips) < count:
