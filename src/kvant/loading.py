@@ -19,7 +19,7 @@ def load(name_or_path: str = DEFAULT, threads: int = 1) -> "Codec":
     Published weights are fetched and imported the first time, and kept (`kvant.runtime.models.cache` says where).
     Everything else is as `kvant.runtime.load` has it: with graphs of `kvant export` without torch, else on torch.
 
-    threads: of onnxruntime.
+    threads: of onnxruntime or of torch.
 
     ModelError: no such model, or its files are damaged. FetchError: a published file cannot be had; it says what to do.
     UsageError: torch is needed, and not installed.

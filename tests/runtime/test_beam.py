@@ -11,9 +11,9 @@ from kvant.bitstream import read_codes
 from kvant.errors import ModelError, UsageError
 from kvant.model_file import read_model_file
 from kvant.runtime.beam import BeamEncoder, residual_codebooks, take_least
-from kvant.runtime.codec import MAX_BEAM
 from kvant.runtime.files import slots
 from kvant.runtime.models import WEIGHTS, find
+from kvant.runtime.search import MAX_BEAM
 from tests.plain_beam import count_beam_ties, plain_beam
 
 

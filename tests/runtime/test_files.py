@@ -20,6 +20,7 @@ from kvant.bitstream.scanner import Scanner
 from kvant.errors import BitstreamError, ModelError, UsageError
 from kvant.runtime.files import codec_for, decode_file, encode_file, header_for, slots
 from kvant.runtime.playback import channels
+from kvant.runtime.search import Search
 
 
 class Collected:
@@ -36,12 +37,14 @@ class Collected:
         return np.concatenate(self.blocks, axis=1)
 
 
-def encoded(tmp_path: Path, wav: np.ndarray, rate: int, codec: kvant.Codec, **options: object) -> bytes:
+def encoded(
+    tmp_path: Path, wav: np.ndarray, rate: int, codec: kvant.Codec, num_codebooks: int | None = None, live: bool = False
+) -> bytes:
     path = tmp_path / "in.wav"
     write(path, wav, rate, subtype="FLOAT", overwrite=True)
     sink = io.BytesIO()
     with open_audio(path) as source:
-        encode_file(source, sink, codec, **options)
+        encode_file(source, sink, codec, Search(num_codebooks), live=live)
     return sink.getvalue()
 
 

@@ -16,6 +16,7 @@ from kvant.runtime.beam import BeamEncoder
 from kvant.runtime.files import decode_file, encode_file
 from kvant.runtime.packing import Packed
 from kvant.runtime.rate_search import Found, Recording
+from kvant.runtime.search import Search
 from kvant.runtime.variable import limit_for
 
 LIMITS = {"750": 150.0, "1500": 65.0, "3000": 25.0}
@@ -104,7 +105,7 @@ def test_live_frames_of_their_own_depth_decode_alike(
     for live in (True, False):
         sink = io.BytesIO()
         with open_audio(tmp_path / "in.wav") as source:
-            encode_file(source, sink, calibrated, live=live, limit=65.0)
+            encode_file(source, sink, calibrated, Search(limit=65.0), live=live)
         sink.seek(0)
         heard.append(kvant.decompress(sink.getvalue())[0])
         assert len({len(block.codes) for block in Reader(sink)}) > (3 if live else 0)

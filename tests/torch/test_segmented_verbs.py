@@ -87,11 +87,11 @@ def expected(
     return [segment.codes[0].numpy() for segment in segments], [segment.scale.item() for segment in segments], heard
 
 
-def file_of(known: Known, wav: np.ndarray, tmp_path: Path, rate: int = RATE, **options: object) -> bytes:
+def file_of(known: Known, wav: np.ndarray, tmp_path: Path, rate: int = RATE, live: bool = False) -> bytes:
     write(tmp_path / "in.wav", wav, rate, subtype="FLOAT", overwrite=True)
     sink = io.BytesIO()
     with open_audio(tmp_path / "in.wav") as source:
-        encode_file(source, sink, known.codec, **options)  # type: ignore[arg-type]
+        encode_file(source, sink, known.codec, live=live)
     return sink.getvalue()
 
 

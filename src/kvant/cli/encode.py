@@ -32,6 +32,7 @@ def encode(
     bitrate: options.Bitrate = None,
     num_codebooks: options.NumCodebooks = None,
     beam: options.Beam = 1,
+    refine: options.Refine = 0,
     variable: options.Variable = False,
     packing: options.Packing = None,
     force: options.Force = False,
@@ -43,9 +44,11 @@ def encode(
     Of a folder all audio below it is encoded, hidden files aside, and the tree is kept below OUT. Without -b or -n
     a frame has as many codebooks as the model gives by default; kvant truncate can drop some later. --beam 4 comes
     closer to the recording at the same bitrate, the more codebooks the more; it chooses for as many as -b or -n
-    say, not for what a truncation leaves. --variable -b 1.5 gives each frame as many codebooks as bring its error
-    below one limit: better at an equal average. A file is heard once to find that limit, and then encoded; on
-    standard input, a pipe and with --live it is one for ordinary speech, and other material takes more or less.
+    say, not for what a truncation leaves. --refine 30 comes closer still, by way of the decoder.
+
+    --variable -b 1.5 gives each frame as many codebooks as bring its error below one limit: better at an equal average.
+    A file is heard once to find that limit, and then encoded; on standard input, a pipe and with --live it is one for
+    ordinary speech, and other material takes more or less.
     """
     options.check_rate(bitrate, num_codebooks)
     if target is not None and target.lower().endswith(AUDIO):
@@ -57,6 +60,7 @@ def encode(
     from kvant.runtime import load
     from kvant.runtime.files import encode_file
     from kvant.runtime.packing import packed
+    from kvant.runtime.search import Search, check_beam, check_refine
 
     jobs = plan(source, target, AUDIO, ".kvt", force)
     codec = load(model, threads)
@@ -65,14 +69,16 @@ def encode(
     how = packed(codec, variable, asked, live)
     raw = how.packing == Packing.RAW
     limits = Limits(codec, 1000 * bitrate, beam, how, live) if variable and bitrate is not None else None
-    codec.check_beam(beam)
+    check_beam(beam)
+    if check_refine(refine) and live:
+        raise UsageError("--refine hears four seconds at a time; leave out --live")
 
     def work(job: Job, progress: Progress) -> Done:
         limit = limits(job, progress) if limits else None
         with open_audio(job.source) as audio, create_bytes(job.target, force) as sink:
             progress.begin(job.source_name, audio.num_samples)
             flushed = cast(BinaryIO, _Flushing(sink)) if live else sink
-            bits = encode_file(audio, flushed, codec, levels, live, progress, beam, limit, asked)
+            bits = encode_file(audio, flushed, codec, Search(levels, beam, limit, refine), asked, live, progress)
             size = "" if job.target == STANDARD else f", {sink.tell()} bytes"
         seconds = progress.samples_done / audio.sample_rate
         rate = codec.streams(audio.channels) * codec.bitrate(levels) if raw else bits / max(seconds, 1e-9)

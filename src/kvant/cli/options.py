@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 MODEL = "kvant-voice-24k"  # kvant.runtime.DEFAULT, whose import would load onnxruntime for `kvant --help`
 
-Model = Annotated[str, typer.Option("-m", "--model", metavar="MODEL", help="Name of a shipped model, or a folder.")]
+Model = Annotated[
+    str, typer.Option("-m", "--model", metavar="MODEL", help="Name of a shipped or imported model, or a folder.")
+]
 OwnModel = Annotated[
     str | None,
-    typer.Option("-m", "--model", metavar="MODEL", help="Folder of the model, if it is not a shipped one."),
+    typer.Option("-m", "--model", metavar="MODEL", help="Name or folder of the model, if it is not a shipped one."),
 ]
 Bitrate = Annotated[
     float | None,
@@ -29,6 +31,10 @@ NumCodebooks = Annotated[
 Beam = Annotated[
     int,
     typer.Option("--beam", metavar="B", help="Choose codebooks together, B at a time: slower, better. 1: one by one."),
+]
+Refine = Annotated[
+    int,
+    typer.Option("--refine", metavar="STEPS", min=0, help="Move codes nearer to what is heard: 30. Slow; needs torch."),
 ]
 Variable = Annotated[
     bool,

@@ -19,7 +19,7 @@ MAX_CODECS = 8
 
 @dataclass(frozen=True)
 class Neural:
-    """A model at one depth. model: as for `open_codec`. beam: as for `Codec.encode`.
+    """A model at one depth. model: as for `open_codec`. beam, refine: as for `Codec.encode`.
 
     The payload is the codes alone, as `.kvt` packs them.
     """
@@ -27,10 +27,11 @@ class Neural:
     model: str
     num_codebooks: int
     beam: int = 1
+    refine: int = 0
 
     def encode(self, wav: Array, sample_rate: int) -> Coded:
         codec = open_codec(self.model)
-        coded = codec.encode(wav[None], sample_rate, self.num_codebooks, self.beam)
+        coded = codec.encode(wav[None], sample_rate, self.num_codebooks, self.beam, refine=self.refine)
         widths = sum(map(code_width, codec.codebook_sizes[: self.num_codebooks]))
         return Coded(coded, widths * coded.codes.shape[-1], sample_rate, len(wav), coded.codes[0])
 

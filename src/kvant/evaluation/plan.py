@@ -20,6 +20,7 @@ from kvant.evaluation.system import System
 from kvant.evaluation.table import Scale
 from kvant.evaluation.variable import Variable, variable_rates
 from kvant.runtime.models import WEIGHTS
+from kvant.runtime.search import check_beam
 
 RECORDING = "recording"
 PACKAGES = ("kvant", "pesq", "pystoi", "visqol-python", "av", "pycodec2", "soxr", "onnxruntime", "torch", "numpy")
@@ -61,12 +62,14 @@ def plan_systems(
     baselines: Sequence[str] | None,
     beams: Sequence[int] = (1,),
     variable: bool = False,
+    refine: int = 0,
 ) -> tuple[dict[str, System], dict[str, dict[str, Any]], list[str]]:
     """Systems by label, the codecs among them, and notes on baselines that are left out.
 
     codecs: each the name of a shipped model, a folder, a file of weights, or LABEL= and one of these. bitrates: bit/s,
     None for the natural ones. beams: each codec is measured with each of these widths, and those beyond 1 are named.
-    variable: codecs with a table of limits are measured at variable bitrates, too.
+    variable: codecs with a table of limits are measured at variable bitrates, too. refine: unless 0, each codec is also
+    measured with codes refined in so many steps.
     UsageError: two of one label, an impossible beam, or as in `comparisons`; ModelError: no such model.
     """
     systems: dict[str, System] = {}
@@ -77,12 +80,14 @@ def plan_systems(
             raise UsageError(f"{text}: two codecs would be called {label!r}; name one LABEL={model}")
         codec = open_codec(model)
         described[label] = about(codec) | {"model": model}
-        for beam in sorted(set(map(codec.check_beam, beams))):
-            family = label if beam == 1 else f"{label} (beam {beam})"
+        widths = sorted(set(map(check_beam, beams)))
+        searches = [(label if beam == 1 else f"{label} (beam {beam})", beam, 0) for beam in widths]
+        searches += [(f"{label} (refined)", 1, refine)] if refine else []
+        for family, beam, steps in searches:
             for depth in depths_of(codec, bitrates):
-                systems[f"{family} {codec.bitrate(depth) / 1000:g}"] = Neural(model, depth, beam)
+                systems[f"{family} {codec.bitrate(depth) / 1000:g}"] = Neural(model, depth, beam, steps)
             for bitrate in variable_rates(codec, bitrates) if variable else ():
-                systems[f"{family}, variable {bitrate / 1000:g}"] = Variable(model, bitrate, beam)
+                systems[f"{family}, variable {bitrate / 1000:g}"] = Variable(model, bitrate, beam, steps)
     conventional, notes = comparisons(baselines)
     if clash := sorted(systems.keys() & {*conventional, RECORDING}):
         raise UsageError(f"two systems are called {clash[0]!r}; give the codec another label: LABEL=CODEC")

@@ -19,7 +19,7 @@ from kvant.lab.code_statistics import V, bigram, code_lengths, coded_bytes, zero
 from kvant.lab.experiment import Check, Experiment, Finding
 from kvant.lab.figure import COLOURS, SOFT
 from kvant.quantizers.residual import ResidualQuantizer
-from kvant.runtime.codec import load
+from kvant.runtime import load
 from kvant.runtime.models import DEFAULT, WEIGHTS, find
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """The shipped models on onnxruntime: encode, decode, stream, compress; no torch."""
 
-from kvant.runtime.codec import Codec, Codes, load
+from kvant.runtime.codec import Codec, Codes
 from kvant.runtime.memory import compress, decompress
 from kvant.runtime.models import DEFAULT, available
+from kvant.runtime.opening import load
 
 __all__ = ["DEFAULT", "Codec", "Codes", "available", "compress", "decompress", "load"]

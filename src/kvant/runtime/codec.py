@@ -10,22 +10,16 @@ from kvant.bitstream import ABSENT, EntropyModel
 from kvant.bitstream.packing import code_width
 from kvant.errors import ModelError, UsageError
 from kvant.extras import import_extra
-from kvant.model_file import ModelFile, decoder_digest, digest, read_model_file
+from kvant.model_file import ModelFile, decoder_digest, digest
 from kvant.runtime.beam import BeamEncoder, residual_codebooks
 from kvant.runtime.entropy import read_entropy_model
 from kvant.runtime.feeds import Feed, Half
 from kvant.runtime.graph import Graph
-from kvant.runtime.models import DECODER_GRAPH, DEFAULT, ENCODER_GRAPH, WEIGHTS, find
+from kvant.runtime.models import DECODER_GRAPH, ENCODER_GRAPH
 from kvant.runtime.reach import reach_of
+from kvant.runtime.search import check_beam, check_refine
 from kvant.runtime.streams import DecoderStream, EncoderStream
 from kvant.runtime.variable import check_limit, limit_for
-
-MAX_BEAM = 256
-"""Far more than pays: 16 is hardly better than 8, and time and memory grow with it."""
-
-
-MAX_REFINE = 1000
-"""What 30 steps do not bring more will not; each costs as much as some decoding."""
 
 
 class Codes(NamedTuple):
@@ -70,7 +64,7 @@ class Codec:
         self.model_digest = digest(model.tensors)
         self.decoder_digest = decoder_digest(model.tensors)
         self._quantizer = {name: array for name, array in model.tensors.items() if name.startswith("quantizer.")}
-        self._folder = model.path.parent
+        self._path, self._folder = model.path, model.path.parent
         self._threads = threads
 
     @property
@@ -111,12 +105,6 @@ class Codec:
             raise UsageError(f"{num_codebooks} codebooks asked of {self.name}; it has 1 to {self.num_codebooks}")
         return int(num_codebooks)
 
-    def check_beam(self, beam: int) -> int:
-        """`beam`. UsageError: outside 1..MAX_BEAM."""
-        if not 1 <= beam <= MAX_BEAM:
-            raise UsageError(f"beam {beam}: must be 1 (greedy) to {MAX_BEAM}")
-        return int(beam)
-
     @cached_property
     def encoder(self) -> Graph:
         """wav [B, T, hop], state -> codes [B, K, T], state."""
@@ -134,12 +122,12 @@ class Codec:
 
     @cached_property
     def takes_absent(self) -> bool:
-        """Whether the decoder graph decodes absent codes to nothing: then frames may have their own depth."""
-        levels = min(2, self.num_codebooks)
-        codes = np.array([[0], [ABSENT]])[None, -levels:]
-        other = codes[:, :1] if levels > 1 else np.array([[[self.codebook_sizes[0] - 1]]])
-        wav, expected = (self.decoder.step(each, self.decoder.initial_state(1))[0] for each in (codes, other))
-        return np.array_equal(wav, expected) == (levels > 1)
+        """Whether an absent code behind another decodes to nothing: then frames may have their own depth."""
+        if self.num_codebooks == 1:
+            return False
+        shallow, deep = np.array([[[0]]]), np.array([[[0], [ABSENT]]])
+        expected, wav = (self.decoder.step(codes, self.decoder.initial_state(1))[0] for codes in (shallow, deep))
+        return np.array_equal(wav, expected)
 
     def limit(self, bitrate: float) -> float:
         """Squared error of frames that makes `bitrate` bit/s per channel on average; see `limit_for`."""
@@ -169,9 +157,9 @@ class Codec:
         rate = check_sample_rate(sample_rate or self.sample_rate)
         levels = self.check_levels(num_codebooks, limit)
         check_limit(limit)
-        how = levels, self.check_beam(beam), limit
-        if refine:
-            feed = self.refiner(channels, *how, check_refine(refine))
+        how = levels, check_beam(beam), limit
+        if check_refine(refine):
+            feed = self.refiner(channels, *how, refine)
         else:
             feed = self.reach.encoder_feed(self.encoder_for(*how), channels)
         return EncoderStream(self, rate, channels, levels, feed)
@@ -179,7 +167,7 @@ class Codec:
     def refiner(self, channels: int, num_codebooks: int, beam: int, limit: float | None, steps: int) -> Feed:
         """Wav [C, T, hop] -> codes [C, K, T], in so many steps through the decoder. UsageError: torch is missing."""
         refining = import_extra("kvant.refining", "train", "refining codes")
-        feed: Feed = refining.refiner(self._folder / WEIGHTS, channels, num_codebooks, beam, limit, steps)
+        feed: Feed = refining.refiner(self._path, channels, num_codebooks, beam, limit, steps)
         return feed
 
     def decoder_stream(self, sample_rate: int | None = None, channels: int = 1) -> DecoderStream:
@@ -217,26 +205,3 @@ class Codec:
         stream = self.decoder_stream(codes.sample_rate, len(codes.codes))
         wav = np.concatenate([stream.push(codes.codes), stream.flush()], axis=-1)
         return wav[:, : codes.num_samples]
-
-
-def check_refine(steps: int) -> int:
-    """`steps`. UsageError: outside 1..MAX_REFINE."""
-    if not 1 <= steps <= MAX_REFINE:
-        raise UsageError(f"{steps} steps to refine: must be 1 to {MAX_REFINE}, or 0 for none")
-    return int(steps)
-
-
-def load(name_or_path: str = DEFAULT, threads: int = 1) -> Codec:
-    """The codec of a shipped model or of a model folder: on onnxruntime with graphs of `kvant export`, else on torch.
-
-    `threads`: of onnxruntime. One is the default: single frames are too small to share, and a stream is not held up
-    by whatever else the other cores do. Torch has a setting of its own.
-
-    ModelError: no such model, or its files are damaged. UsageError: torch is needed, and not installed.
-    """
-    folder = find(str(name_or_path))
-    if (folder / ENCODER_GRAPH).is_file():
-        return Codec(read_model_file(folder / WEIGHTS), threads)
-    torch_codec = import_extra("kvant.torch_codec", "train", f"{name_or_path}, which has no graphs,")
-    codec: Codec = torch_codec.load(folder / WEIGHTS)
-    return codec

@@ -17,6 +17,7 @@ from kvant.runtime.kept import kept
 from kvant.runtime.models import available
 from kvant.runtime.packing import Packed, packed
 from kvant.runtime.playback import Playback
+from kvant.runtime.search import AS_IT_COMES, Search
 from kvant.runtime.segments import Decoding, Segment
 
 BLOCK_SECONDS = 2
@@ -107,21 +108,19 @@ def encode_file(
     source: AudioSource,
     sink: BinaryIO,
     codec: Codec,
-    num_codebooks: int | None = None,
+    search: Search = AS_IT_COMES,
+    packing: Packing | None = None,
     live: bool = False,
     progress: Progress | None = None,
-    beam: int = 1,
-    limit: float | None = None,
-    packing: Packing | None = None,
 ) -> int:
     """Encode `source` into `sink` as it is read; the bits of all codes. `live`: every frame is sent at once, in a block
     of its own.
 
-    beam, limit: as for `Codec.encode`. packing: as for `packed`.
+    packing: as for `packed`.
     """
-    how = packed(codec, limit is not None, packing, live)
+    how = packed(codec, search.limit is not None, packing, live)
     header = header_for(codec, source.sample_rate, source.channels, source.num_samples, how)
-    stream = codec.encoder_stream(source.sample_rate, source.channels, num_codebooks, beam, limit)
+    stream = codec.encoder_stream(source.sample_rate, source.channels, *search)
     done = 0
     hop = output_length(codec.hop_length, codec.sample_rate, source.sample_rate)
     writer = Writer(sink, header, 1 if live else None, how.model)

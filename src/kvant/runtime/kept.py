@@ -3,9 +3,10 @@
 from functools import lru_cache
 from pathlib import Path
 
-from kvant.runtime.codec import Codec, load
+from kvant.runtime.codec import Codec
 from kvant.runtime.entropy import ENTROPY
 from kvant.runtime.models import GRAPHS, WEIGHTS, find
+from kvant.runtime.opening import load
 
 MOST = 4
 

@@ -24,11 +24,12 @@ def compress(
     beam: int = 1,
     variable: bool = False,
     packing: Packing | None = None,
+    refine: int = 0,
 ) -> bytes:
     """`.kvt` bytes of wav [C, N] or [N], at `bitrate` bit/s per channel or with `num_codebooks` levels (all).
 
-    beam: as for `Codec.encode`. variable: each frame gets the levels it needs, so that `bitrate` is the average over
-    `wav`, which is heard twice: see `find_limit`. packing: as for `kvant.runtime.packing.packed`.
+    beam, refine: as for `Codec.encode`. variable: each frame gets the levels it needs, so that `bitrate` is the average
+    over `wav`, which is heard twice: see `find_limit`. packing: as for `kvant.runtime.packing.packed`.
     """
     if bitrate is not None and num_codebooks is not None:
         raise UsageError("give bitrate or num_codebooks, not both")
@@ -43,7 +44,7 @@ def compress(
         limit = find_limit(Recording(_blocks(wav, sample_rate), sample_rate, len(wav)), codec, bitrate, beam, how).limit
     sink = io.BytesIO()
     writer = Writer(sink, header_for(codec, sample_rate, len(wav), wav.shape[1], how), None, how.model)
-    stream = codec.encoder_stream(sample_rate, len(wav), levels, beam, limit)
+    stream = codec.encoder_stream(sample_rate, len(wav), levels, beam, limit, refine)
     put(writer, stream.push(wav))
     put(writer, stream.flush())
     writer.close(num_samples=wav.shape[1])

@@ -17,6 +17,7 @@ from kvant.runtime.beam import BeamEncoder
 from kvant.runtime.codec import Codec
 from kvant.runtime.files import header_for
 from kvant.runtime.packing import Packed
+from kvant.runtime.search import check_beam
 from kvant.runtime.streams import EncoderStream
 from kvant.runtime.survey import Survey
 
@@ -78,7 +79,7 @@ def find_limit(recording: Recording, codec: Codec, bitrate: float, beam: int, ho
 
 
 def _encoder(codec: Codec, beam: int) -> BeamEncoder:
-    encoder = cast(BeamEncoder, codec.encoder_for(codec.num_codebooks, codec.check_beam(beam), inf))
+    encoder = cast(BeamEncoder, codec.encoder_for(codec.num_codebooks, check_beam(beam), inf))
     if not codec.takes_absent:
         raise ModelError(f"{codec.name} decodes no frames of fewer codes than others; leave the bitrate constant")
     return encoder

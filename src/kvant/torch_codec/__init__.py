@@ -11,7 +11,7 @@ from kvant.torch_codec.whole import TorchCodec, TorchHalf
 __all__ = ["SegmentedTorchCodec", "TorchCodec", "TorchHalf", "load"]
 
 
-def load(path: Path) -> Codec:
-    """The codec of a model file. ModelError: its config and tensors make none."""
+def load(path: Path, threads: int = 1) -> Codec:
+    """The codec of a model file, on so many of the processor's cores. ModelError: its config and tensors make none."""
     segmented = read_model_file(path).metadata.get("architecture") in SEGMENTED
-    return SegmentedTorchCodec(path) if segmented else TorchCodec(path)
+    return SegmentedTorchCodec(path, threads) if segmented else TorchCodec(path, threads)

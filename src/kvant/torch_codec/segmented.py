@@ -14,8 +14,10 @@ from kvant.codecs.segmented import Segment as TorchSegment
 from kvant.errors import ModelError, UsageError
 from kvant.model_file import ModelFile, read_model_file
 from kvant.runtime import Codec, Codes
+from kvant.runtime.search import check_beam
 from kvant.runtime.segments import Segment
 from kvant.runtime.streams import check_codes
+from kvant.torch_codec.threads import torch_threads
 
 
 class SegmentedTorchCodec(Codec):
@@ -25,12 +27,13 @@ class SegmentedTorchCodec(Codec):
     segments. Codes of `encode` are those of all segments one behind the other.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int = 1) -> None:
         self.network = load_segmented(path)
         model = read_model_file(path)
         # Files of before do not tell all of it.
         signal = {"signal": signal_of(self.network)}
-        super().__init__(ModelFile(model.path, model.tensors, model.metadata | signal), threads=1)
+        super().__init__(ModelFile(model.path, model.tensors, model.metadata | signal), threads)
+        self.threads = threads
         self.segment_frames = self.network.segment_length // self.hop_length
         self.segment_stride = self.network.segment_stride
 
@@ -64,7 +67,7 @@ class SegmentedTorchCodec(Codec):
     ) -> "SegmentEncoder":
         """A stream that takes wav as it comes and gives segments. UsageError: a beam, a limit, steps to refine."""
         self.streams(channels)
-        if self.check_beam(beam) > 1 or limit is not None or refine:
+        if check_beam(beam) > 1 or limit is not None or refine:
             raise UsageError(
                 f"{self.name}: codes in segments, without a beam, levels where frames need them, or refinement"
             )
@@ -111,7 +114,7 @@ class SegmentEncoder:
     """`push` wav [C, n] in any amounts, get the segments that it completes; `flush` gives the rest."""
 
     def __init__(self, codec: SegmentedTorchCodec, sample_rate: int, channels: int, num_codebooks: int) -> None:
-        self._network, self._num_codebooks = codec.network, num_codebooks
+        self._network, self._num_codebooks, self._threads = codec.network, num_codebooks, codec.threads
         self._resampler = Resampler(sample_rate, codec.sample_rate, channels)
         self._waiting = np.zeros((channels, 0), np.float32)
 
@@ -130,7 +133,8 @@ class SegmentEncoder:
         while self._waiting.shape[1] >= least:
             piece = torch.tensor(self._waiting[:, : self._network.segment_length]).clamp(-1, 1)
             together = piece.expand(self._network.channels, -1)[None]
-            codes, scale = self._network.encode_segment(together, self._num_codebooks)
+            with torch_threads(self._threads):
+                codes, scale = self._network.encode_segment(together, self._num_codebooks)
             segments.append(Segment(codes.numpy(), scale.item()))
             self._waiting = self._waiting[:, self._network.segment_stride :]
         return segments
@@ -152,7 +156,8 @@ class SegmentDecoder:
         if (segment.codes == ABSENT).any():
             raise ModelError(f"{self._codec.name} decodes no frames of fewer codes than others in their segment")
         codes = torch.tensor(segment.codes, dtype=torch.int64)
-        wav = self._codec.network.decode_segment(TorchSegment(codes, torch.tensor([segment.gain])))
+        with torch_threads(self._codec.threads):
+            wav = self._codec.network.decode_segment(TorchSegment(codes, torch.tensor([segment.gain])))
         return self._emit(self._fade.push(wav if len(wav[0]) == self._channels else wav.mean(1, keepdim=True)))
 
     def skip(self, num_frames: int) -> np.ndarray:

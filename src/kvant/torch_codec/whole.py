@@ -16,19 +16,25 @@ from kvant.protocols import State
 from kvant.runtime import Codec
 from kvant.runtime.reach import reach_of
 from kvant.streaming import Causal, LookAhead, at_depth
+from kvant.torch_codec.threads import torch_threads
 
 
 class TorchHalf:
     """Half a codec as the runtime runs its graphs: `step(block, state)` on numpy blocks, the state a value.
 
     span: inputs of `part` in a frame. into, out: what makes its input of a block, and a block of its output. A decoder
-    that asks for it is told the depth, k of a block [B, k, T].
+    that asks for it is told the depth, k of a block [B, k, T]. threads: of torch, within a step.
     """
 
     def __init__(
-        self, part: Causal | LookAhead, span: int, into: Callable[[Tensor], Tensor], out: Callable[[Tensor], Tensor]
+        self,
+        part: Causal | LookAhead,
+        span: int,
+        into: Callable[[Tensor], Tensor],
+        out: Callable[[Tensor], Tensor],
+        threads: int,
     ) -> None:
-        self._part, self._span, self._into, self._out = part, span, into, out
+        self._part, self._span, self._into, self._out, self._threads = part, span, into, out, threads
 
     def initial_state(self, batch: int) -> State:
         """The state before the first frame; of what looks ahead, its number."""
@@ -37,6 +43,10 @@ class TorchHalf:
     @torch.inference_mode()
     def step(self, block: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """A block, and the next state."""
+        with torch_threads(self._threads):
+            return self._step(block, state)
+
+    def _step(self, block: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         x = self._into(torch.from_numpy(np.ascontiguousarray(block)))
         part = at_depth(self._part, block.shape[1])
         if isinstance(part, LookAhead):
@@ -48,8 +58,8 @@ class TorchHalf:
 class TorchCodec(Codec):
     """The codec of a model file, `network`, on the processor."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(read_model_file(path), threads=1)
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        super().__init__(read_model_file(path), threads)
         self.network = load_codec(path)
         self.reach = reach_of(signal_of(self.network))  # which files of before do not tell
 
@@ -64,13 +74,15 @@ class TorchCodec(Codec):
         def codes(latents: Tensor) -> Tensor:
             return self.network.quantize(latents, num_codebooks, beam)
 
-        return TorchHalf(self.network.encoder, self.hop_length, samples, codes)
+        return TorchHalf(self.network.encoder, self.hop_length, samples, codes, self._threads)
 
     @cached_property
     def decoder(self) -> Any:
         """codes [B, k, T], state -> wav [B, T, hop], state; `pre_skip` samples late."""
         part = self.network.decoder
         span = int(self.hop_length * part.receptive_field.stride) if isinstance(part, LookAhead) else 0
-        return TorchHalf(
-            part, span, self.network.quantizer.decode, lambda wav: wav.reshape(len(wav), -1, self.hop_length)
-        )
+
+        def hops(wav: Tensor) -> Tensor:
+            return wav.reshape(len(wav), -1, self.hop_length)
+
+        return TorchHalf(part, span, self.network.quantizer.decode, hops, self._threads)
