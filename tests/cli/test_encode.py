@@ -66,6 +66,21 @@ def test_beam(clip: Path, wav: np.ndarray, run: Callable[..., Outcome]) -> None:
     assert (codes != kvant.load().encode(read(clip)[0], RATE, 4).codes[0]).any()
 
 
+def test_refined(clip: Path, run: Callable[..., Outcome]) -> None:
+    """Other codes in a stream of the same kind and size; at a pipe's pace they cannot be had."""
+    pytest.importorskip("torch")
+    assert run("encode", clip, clip.with_suffix(".plain.kvt"), "-n", 4).code == 0
+    assert run("encode", clip, "-n", 4, "--refine", 2).code == 0
+    plain, refined = (clip.with_suffix(suffix).read_bytes() for suffix in (".plain.kvt", ".kvt"))
+    codes = bitstream.read_codes(io.BytesIO(refined))[1]
+    np.testing.assert_array_equal(codes, kvant.load().encode(*read(clip), 4, refine=2).codes[0])
+    assert len(refined) == len(plain)
+    assert refined != plain
+    done = run("encode", clip, "-f", "-n", 4, "--refine", 2, "--live")
+    assert done.code == 2
+    assert "leave out --live" in done.err
+
+
 @pytest.mark.parametrize("beam", ["0", "-2", "1000"])
 @pytest.mark.parametrize("verb", ["encode", "roundtrip"])
 def test_impossible_beam(verb: str, beam: str, clip: Path, run: Callable[..., Outcome]) -> None:

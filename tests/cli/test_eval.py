@@ -177,17 +177,21 @@ def test_each_width_of_the_beam_is_a_system_on_either_engine(
 ) -> None:
     pytest.importorskip("torch")
     weights = Path(kvant.__file__).parent / "models" / "kvant-voice-24k" / "model.safetensors"
-    rest = ("--data", folder, "-o", tmp_path / "out", "--clips", 1, "-b", 3, "--beam", "3,1", *CHEAP)
+    rest = ("--data", folder, "-o", tmp_path / "out", "--clips", 1, "-b", 3, "--beam", "3,1", "--refine", 2, *CHEAP)
     done = run("eval", "onnx=kvant-voice-24k", f"torch={weights}", *rest)
     assert done.code == 0
     found = from_json((tmp_path / "out" / "results.json").read_text())
     scores = {each.system: each.scores["SI-SDR"] for each in found.measurements}
-    assert [*scores] == ["onnx 3", "onnx (beam 3) 3", "torch 3", "torch (beam 3) 3", "recording"]
+    searched = ("", " (beam 3)", " (refined)")
+    assert [*scores] == [*(f"{label}{how} 3" for label in ("onnx", "torch") for how in searched), "recording"]
     wav, sample_rate = read(folder / found.clips[0].name)
     codec = kvant.load()
     heard = codec.decode(codec.encode(wav, sample_rate, 4, beam=3))
     assert scores["onnx (beam 3) 3"] == pytest.approx(SiSdr()(heard, wav, sample_rate)[0], abs=1e-3)
     assert scores["onnx 3"] != pytest.approx(scores["onnx (beam 3) 3"], abs=1e-2)
+    refined = codec.decode(codec.encode(wav, sample_rate, 4, refine=2))
+    assert scores["onnx (refined) 3"] == pytest.approx(SiSdr()(refined, wav, sample_rate)[0], abs=1e-3)
+    assert scores["torch (refined) 3"] == pytest.approx(scores["onnx (refined) 3"], abs=1e-3)
     rates = {name: rate.bitrate for name, rate in found.entropy.items()}
     assert rates["torch (beam 3) 3"] == pytest.approx(rates["onnx (beam 3) 3"], rel=1e-3)
     assert rates["torch (beam 3) 3"] != pytest.approx(rates["torch 3"], rel=1e-3)

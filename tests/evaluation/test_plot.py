@@ -22,7 +22,7 @@ def test_a_codec_is_solid_whatever_its_beam_and_bitrate(monkeypatch: pytest.Monk
         return errorbar(self, *values, **options)
 
     monkeypatch.setattr(axes, "errorbar", record)
-    codecs = ["a", "a, variable", "a (beam 4)", "a (beam 4), variable"]
+    codecs = ["a", "a, variable", "a (beam 4)", "a (beam 4), variable", "a (refined), variable"]
     others = ["Opus", "Codec2", "Speex"]
     made = [
         Measurement(f"{name} {rate}", 0, 1000 * rate, 0.1, 0.1, Alignment(0, 1.0, 1.0), {"STOI": 0.5}, {})

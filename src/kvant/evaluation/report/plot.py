@@ -9,11 +9,17 @@ from kvant.evaluation.table import Row, Scale
 from kvant.extras import import_extra
 
 PREFERRED = ("PESQ-WB", "STOI", "ViSQOL")
-MARKERS = "osD^vP"
+MARKERS = "osD^vPXp*"
 INK = {False: ("#1d1d1f", "#dddbd5", "#ffffff"), True: ("#ececee", "#36363d", "#1f1f23")}  # text, grid, ground by dark
 COLOURS = {  # of codecs, then of baselines; by dark
-    False: (("#5b3fa8", "#c2410c", "#0f766e", "#be185d"), ("#475569", "#94790a", "#2563a8")),
-    True: (("#b9a3f5", "#fb923c", "#5eead4", "#f472b6"), ("#a3b1c4", "#e3c75a", "#7cb7f2")),
+    False: (
+        ("#5b3fa8", "#c2410c", "#0f766e", "#be185d", "#4d7c0f", "#111827", "#7c4a2d", "#9333ea"),
+        ("#475569", "#94790a", "#2563a8"),
+    ),
+    True: (
+        ("#b9a3f5", "#fb923c", "#5eead4", "#f472b6", "#a3e635", "#f4f4f5", "#d6a77a", "#d8b4fe"),
+        ("#a3b1c4", "#e3c75a", "#7cb7f2"),
+    ),
 }
 
 
@@ -75,8 +81,9 @@ def _curves(axis: Any, results: Results, scale: Scale, dark: bool) -> None:
 
 
 def _is_codec(family: str, results: Results) -> bool:
-    """Whether it is one of those examined, whatever its beam and bitrate, and no conventional codec beside them."""
-    return family.removesuffix(", variable").partition(" (beam ")[0] in results.about["codecs"]
+    """Whether it is one of those examined, however its codes are chosen, and no conventional codec beside them."""
+    label = family.removesuffix(", variable").removesuffix(" (refined)").partition(" (beam ")[0]
+    return label in results.about["codecs"]
 
 
 def _rate_axis(axis: Any, rates: list[float]) -> None:
