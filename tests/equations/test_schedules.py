@@ -26,3 +26,9 @@ def test_learning_rate_peaks_once() -> None:
     assert peak == 99
     assert rates[: peak + 1] == sorted(rates[: peak + 1])
     assert rates[peak:] == sorted(rates[peak:], reverse=True)
+
+
+@pytest.mark.parametrize("warmup_steps", [0, 1])
+def test_without_a_warm_up_the_first_step_is_at_the_peak(warmup_steps: int) -> None:
+    rates = [schedule(step, 100, OptimConfig(final=0.01, warmup_steps=warmup_steps)) for step in range(3)]
+    assert rates == [0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / 100)) for step in range(3)]

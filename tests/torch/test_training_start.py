@@ -1,6 +1,9 @@
 """Fine-tuning with one command: what a run takes over from another model, and what it refuses."""
 
+import contextlib
 import dataclasses
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +19,8 @@ from kvant.codecs import frame
 from kvant.errors import ModelError, UsageError
 from kvant.training import loop
 from kvant.training.config import StartConfig
+from kvant.training.overrides import override
+from kvant.training.resuming import check_same_run
 from kvant.training.run import Run
 from kvant.training.start import load_adversary, load_parts
 from tests.torch import small_run
@@ -166,6 +171,42 @@ class TestRefusals:
         assert code == 0, said
         assert moved(before, tensors(tmp_path / "run" / "model.safetensors")) == set()
 
+    @pytest.mark.parametrize(
+        ("change", "complaint"),
+        [
+            ("seed=5", "seed=5: this run began with 0"),
+            ("phases.0.batch_size=8", "phases.0.batch_size=8: this run began with 4"),
+            ("phases.0.optim.learning_rate=1", "phases.0.optim.learning_rate=1.0: this run began with 0.003"),
+            ("codec.encoder.hidden=40", "codec.encoder.hidden=40: this run began with 24"),
+            ("phases.0.steps=9", None),
+            ("phases.1.batch_size=8", None),
+            ("phases.1.steps=9", None),
+            ("corpus=elsewhere", None),
+            ("log.every=7", None),
+            ("record.licence=MIT", None),
+        ],
+    )
+    def test_a_run_goes_on_as_what_it_began(self, tmp_path: Path, change: str, complaint: str | None) -> None:
+        """After 6 of its 12 steps: what is to come may be other, and how much is said of it."""
+        config = small_run.two_phases(tmp_path)
+        (tmp_path / "config.json").write_text(json.dumps(dataclasses.asdict(config)))
+        with contextlib.nullcontext() if complaint is None else pytest.raises(UsageError, match=complaint):
+            check_same_run(tmp_path / "config.json", override(config, [change]), done=6)
+
+    def test_a_phase_that_is_over_stays_as_long_as_it_was(self, tmp_path: Path) -> None:
+        config = small_run.two_phases(tmp_path)
+        (tmp_path / "config.json").write_text(json.dumps(dataclasses.asdict(config)))
+        for change in ("phases.0.steps=9", "phases.1.batch_size=8"):
+            with pytest.raises(UsageError, match=change):
+                check_same_run(tmp_path / "config.json", override(config, [change]), done=7)
+
+    def test_a_resumption_that_is_refused_changes_nothing(self, train: Train, trained: Path, tmp_path: Path) -> None:
+        shutil.copytree(trained, tmp_path / "run")
+        before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir() if path.is_file()}
+        code, said = train("seed=5", "phases.0.steps=4", "--resume")
+        assert (code, "seed=5: this run began with 0; go on with that" in said) == (2, True), said
+        assert all((tmp_path / "run" / name).read_bytes() == content for name, content in before.items())
+
     def test_a_run_is_not_written_over(self, train: Train, trained: Path, tmp_path: Path) -> None:
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "state.safetensors").write_bytes(b"")
@@ -180,12 +221,15 @@ class TestRefusals:
         run = tmp_path / "run"
         run.mkdir()
         (run / "state.safetensors").write_bytes(state)
+        shutil.copy(trained / "config.json", run)
         loop.train(small_run.config(moved_corpus, phase), run, resume=True)
         clips = moved_corpus / "train" / "clips.jsonl"
         clips.write_text("\n".join(clips.read_text().splitlines()[:-1]))
+        recorded = (run / "config.json").read_bytes()
         with pytest.raises(ModelError, match=r"state\.safetensors: trained on another corpus than the one given"):
-            loop.train(small_run.config(moved_corpus, phase), run, resume=True)
+            loop.train(dataclasses.replace(small_run.config(moved_corpus, phase), threads=2), run, resume=True)
         assert (run / "state.safetensors").read_bytes() == state
+        assert (run / "config.json").read_bytes() == recorded
 
 
 def test_unknown_parts_are_named_before_anything_is_read() -> None:

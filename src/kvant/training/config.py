@@ -3,9 +3,17 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from kvant.codecs import frame
+from kvant.codecs import CODECS, frame
+from kvant.errors import UsageError
 
 PARTS = ("encoder", "quantizer", "decoder")
+
+
+def check_least(config: Any, **least: float) -> None:
+    """UsageError, naming the field, where one of `config` is less than the number given for it."""
+    for name, bound in least.items():
+        if not getattr(config, name) >= bound:
+            raise UsageError(f"{name} must be at least {bound}, not {getattr(config, name)}")
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,9 @@ class OptimConfig:
     encoder_scale: float = 0.3
     codebook_scale: float = 1.0
 
+    def __post_init__(self) -> None:
+        check_least(self, warmup_steps=0)
+
 
 @dataclass(frozen=True)
 class AdversaryConfig:
@@ -56,6 +67,9 @@ class AdversaryConfig:
     loss: str = "hinge"
     learning_rate: float = 3e-4
     every: int = 1
+
+    def __post_init__(self) -> None:
+        check_least(self, every=1)
 
 
 @dataclass(frozen=True)
@@ -75,6 +89,13 @@ class Phase:
     accumulate: int = 1
     balanced: bool = False
     optim: OptimConfig = field(default_factory=OptimConfig)
+
+    def __post_init__(self) -> None:
+        check_least(self, steps=1, batch_size=1, accumulate=1)
+        if not self.seconds > 0:
+            raise UsageError(f"seconds must be more than 0, not {self.seconds}")
+        if not self.trains or set(self.trains) - set(PARTS):
+            raise UsageError(f"trains must be some of {', '.join(PARTS)}, not {','.join(self.trains) or 'none'}")
 
 
 @dataclass(frozen=True)
@@ -96,13 +117,17 @@ class LogConfig:
     validate_every: int = 500
     checkpoint_minutes: float = 5.0
 
+    def __post_init__(self) -> None:
+        check_least(self, every=1, validate_every=1, checkpoint_minutes=0)
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
     """One run. depths, dropout: of the `StructuredDropout` of levels; all depths there are make it a uniform one.
 
-    average_decay: of the running mean of weights that is validated and published. precision: no or bf16. refit: whether
-    codebooks are refitted after a phase that taught them; an ablation leaves them as they were learnt.
+    Depths beyond the codec's are left out. average_decay: of the running mean of weights that is validated and
+    published. precision: no or bf16. refit: whether codebooks are refitted after a phase that taught them, those of a
+    `ResidualQuantizer`, which alone can be; others, and those of an ablation, stay as they were learnt.
     """
 
     name: str
@@ -122,6 +147,20 @@ class TrainingConfig:
     precision: str = "no"
     log: LogConfig = field(default_factory=LogConfig)
     record: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_least(self, solve_segments=1, threads=1)
+        if not self.phases:
+            raise UsageError("phases must be one or more")
+        if not self.depths or min(self.depths) < 1:
+            raise UsageError(f"depths must be numbers of levels, from 1 on, not {self.depths}")
+        if self.architecture not in CODECS:
+            raise UsageError(f"architecture must be one of {', '.join(CODECS)}, not {self.architecture}")
+        if not isinstance(self.codec, CODECS[self.architecture][0]):
+            made = f"{type(self.codec).__module__}.{type(self.codec).__qualname__}"
+            raise UsageError(
+                f"architecture {self.architecture} is not built from a {made}; set codec to its own Config"
+            )
 
     @property
     def steps(self) -> int:

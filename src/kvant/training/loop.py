@@ -1,20 +1,19 @@
 """The training loop: read it from top to bottom. The loss is in `objective.py`, one step in `gan_step.py`."""
 
-import dataclasses
-import json
 import time
 from itertools import accumulate
 from pathlib import Path
 
-import torch
-
 from kvant.codec import Codec
 from kvant.training.config import TrainingConfig
+from kvant.training.diagnosis.run_folder import CONFIG
 from kvant.training.log import Log
+from kvant.training.resuming import check_same_run
 from kvant.training.run import Run
 from kvant.training.run_state import saved_step
 from kvant.training.schedule import schedule, set_rate
 from kvant.training.start import STATE
+from kvant.training.torch_settings import torch_settings
 
 
 def train(config: TrainingConfig, folder: Path, resume: bool = False) -> Codec:
@@ -24,13 +23,16 @@ def train(config: TrainingConfig, folder: Path, resume: bool = False) -> Codec:
     training began from), `state.safetensors` (to resume from), `history.jsonl`, `health.jsonl` and `tensorboard/`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(config.seed)
-    torch.set_num_threads(config.threads)
-    torch.set_flush_denormal(True)
-    run = Run(config, folder)
     done = saved_step(folder / STATE) if resume else 0
-    if run.accelerator.is_main_process:
-        (folder / "config.json").write_text(json.dumps(dataclasses.asdict(config), indent=2))
+    if done:
+        check_same_run(folder / CONFIG, config, done)
+    with torch_settings(config.seed, config.threads):
+        return train_phases(Run(config, folder), done)
+
+
+def train_phases(run: Run, done: int) -> Codec:
+    """Those of a run that are not behind it after `done` steps; returns the averaged codec."""
+    config, folder = run.config, run.folder
     if done:
         run.accelerator.print(f"resumes at step {done}", flush=True)
     else:
@@ -53,6 +55,7 @@ def train_phase(run: Run, log: Log, index: int, first: int, done: int) -> int:
     last = first + phase.steps
     if done > first:
         state.load()
+    run.write_config()
     saved = time.monotonic()
     for number in range(max(first, done), last):
         batch, depths = run.batch(index, number - first)

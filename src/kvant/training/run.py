@@ -1,5 +1,7 @@
 """A run: the codec, its average, where they start, who trains in a phase, and what is left behind."""
 
+import dataclasses
+import json
 from pathlib import Path
 
 import torch
@@ -13,10 +15,12 @@ from kvant.codec import Codec
 from kvant.codecs import CODECS
 from kvant.data import Batch, Segments
 from kvant.errors import UsageError
-from kvant.quantizers import StructuredDropout
+from kvant.files import atomic_write
+from kvant.quantizers import ResidualQuantizer, StructuredDropout
 from kvant.training.adversary import Adversary
 from kvant.training.closed_form import refit_codebooks, solve
 from kvant.training.config import PARTS, Phase, TrainingConfig
+from kvant.training.diagnosis.run_folder import CONFIG
 from kvant.training.gan_step import GanStep, Opponent
 from kvant.training.objective import Objective
 from kvant.training.optimizers import codec_optimizer, discriminator_optimizer
@@ -50,9 +54,10 @@ class Run:
         return self.average.module  # type: ignore[return-value]
 
     @property
-    def depths(self) -> list[int]:
-        """Numbers of levels that training practises."""
-        return sorted({*self.config.depths, self.codec.num_codebooks})
+    def depths(self) -> tuple[int, ...]:
+        """Numbers of levels that training practises: those of the config that the codec has, and all."""
+        levels = self.codec.num_codebooks
+        return (*sorted({depth for depth in self.config.depths if depth < levels}), levels)
 
     def segments(self, split: str, phase: Phase) -> Segments:
         """A split of the corpus in segments as long as the phase takes them."""
@@ -66,7 +71,8 @@ class Run:
             raise UsageError(f"batch_size={size}: must be a multiple of {ranks} processes x accumulate={parts}")
         skipped = self.config.solve_segments // size if index == 0 else 0
         batch = self.data[index].batch((skipped + step) * ranks + rank, size // ranks, epoch=index)
-        dropout = StructuredDropout(self.config.depths, self.config.dropout)
+        practised = tuple(depth for depth in self.config.depths if depth in self.depths) or self.depths
+        dropout = StructuredDropout(practised, self.config.dropout)
         depths = dropout(size, self.codec.num_codebooks, self.generator)
         return self.placed(batch), depths.chunk(ranks)[rank].to(self.accelerator.device)
 
@@ -122,15 +128,22 @@ class Run:
         return Opponent(self.adversary, self.accelerator.prepare(self.adversary), optimizer, phase.adversary.every)
 
     def settle(self, index: int) -> None:
-        """The end of phase `index`: the average becomes the codec; codebooks that learnt are refitted, if asked."""
+        """The end of phase `index`: the average becomes the codec; codebooks that learnt are refitted, if they can."""
         self.averaged.eval()
-        if self.config.refit and "quantizer" in self.config.phases[index].trains:
+        learnt = "quantizer" in self.config.phases[index].trains
+        if self.config.refit and learnt and isinstance(self.codec.quantizer, ResidualQuantizer):
             wav = self.data[index].batch(0, 2 * self.config.solve_segments).wav.to(self.accelerator.device)
             left = refit_codebooks(self.averaged, wav, self.config.seed)
             self.accelerator.print("refitted, share of variance left:", _rounded(left), flush=True)
         self.codec.load_state_dict(self.averaged.state_dict())
         self.accelerator.unwrap_model(self.codec, keep_fp32_wrapper=False)
         self.accelerator.free_memory()
+
+    def write_config(self) -> None:
+        """`config.json`: what this run depends on."""
+        if self.accelerator.is_main_process:
+            with atomic_write(self.folder / CONFIG, overwrite=True) as sink:
+                sink.write(json.dumps(dataclasses.asdict(self.config), indent=2).encode())
 
     def publish(self, path: Path, step: int) -> None:
         """Write the averaged codec after `step` steps."""
