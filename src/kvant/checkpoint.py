@@ -1,6 +1,7 @@
 """Codec <-> model file: the config builds the codec, the tensors fill it, training statistics stay out."""
 
 import dataclasses
+from collections.abc import Mapping
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,12 @@ from kvant.errors import ModelError
 from kvant.model_file import read_model_file, write_model_file
 from kvant.quantizers import MultiScaleQuantizer, TrackedCodebook
 from kvant.streaming import LookAhead
+
+MALFORMED = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What comes of computing with values of a file that are not what they should be."""
+
+SCALARS = {bool: bool, int: int, float: int | float, str: str}
+"""The type of a config's field, and the types that its JSON may have."""
 
 
 def statistics(codec: nn.Module) -> set[str]:
@@ -43,7 +50,12 @@ def tensors_of(codec: nn.Module, half: bool = True) -> dict[str, np.ndarray]:
 
 
 def config_from_json(kind: type, values: dict[str, Any]) -> Any:
-    """A frozen config dataclass from its JSON form; nested configs and tuples are restored by their field's type."""
+    """A frozen config dataclass from its JSON form; nested configs and tuples are restored by their field's type.
+
+    ModelError: fields it has not, or values of another type than theirs.
+    """
+    if not isinstance(values, dict):
+        raise ModelError(f"{kind.__qualname__}: must be fields by name, not {values!r}")
     known = {field.name: field for field in dataclasses.fields(kind)}
     unknown = set(values) - set(known)
     if unknown:
@@ -53,8 +65,24 @@ def config_from_json(kind: type, values: dict[str, Any]) -> Any:
         field_type = known[name].type
         if isinstance(field_type, type) and dataclasses.is_dataclass(field_type):
             value = config_from_json(field_type, value)
+        elif field_type in SCALARS and not isinstance(value, SCALARS[field_type]):
+            raise ModelError(f"{kind.__qualname__}: {name} must be {field_type.__name__}, not {value!r}")
         restored[name] = tuple(value) if isinstance(value, list) else value
     return kind(**restored)
+
+
+def build_codec(known: Mapping[str, tuple[type, Any]], architecture: Any, config: Any, where: str) -> Any:
+    """A codec with random weights. known: by architecture, the type of its config and what builds it.
+
+    config: in its JSON form. ModelError, which says `where`: no architecture of that name, or no codec of that config.
+    """
+    if not isinstance(architecture, str) or architecture not in known:
+        raise ModelError(f"{where}: architecture {architecture!r} is not known here; known: {', '.join(known)}")
+    kind, build = known[architecture]
+    try:
+        return build(config_from_json(kind, config))
+    except (ModelError, *MALFORMED) as error:
+        raise ModelError(f"{where}: its config builds no codec ({error})") from error
 
 
 def save_codec(
@@ -140,14 +168,7 @@ def _loaded(path: Path) -> nn.Module:
     for entry in ("architecture", "config"):
         if entry not in model.metadata:
             raise ModelError(f"{path}: its metadata give no {entry}; save the model again")
-    architecture, known = model.metadata["architecture"], CODECS | SEGMENTED
-    if architecture not in known:
-        raise ModelError(f"{path}: architecture {architecture!r} is not known here; known: {', '.join(known)}")
-    kind, build = known[architecture]
-    try:
-        codec: nn.Module = build(config_from_json(kind, model.metadata["config"]))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path}: its config builds no codec ({error})") from error
+    codec = build_codec(CODECS | SEGMENTED, model.metadata["architecture"], model.metadata["config"], str(path))
     state = {name: torch.from_numpy(array.astype(np.float32, copy=False)) for name, array in model.tensors.items()}
     expected = set(codec.state_dict()) - statistics(codec)
     if expected != set(state):

@@ -143,6 +143,12 @@ def test_an_architecture_that_is_not_known_here() -> None:
         hub.KvantAudioTokenizer(hub.KvantConfig())
 
 
+@pytest.mark.parametrize("config", [[], {"features": []}, {"features": {"num_bins": 0}}, {"wings": 2}], ids=str)
+def test_a_config_that_builds_no_codec(config: Any) -> None:
+    with pytest.raises(ModelError, match="voice: its config builds no codec"):
+        hub.KvantConfig(architecture="frame", codec_config=config, codec_name="voice").build()
+
+
 def test_codes_with_something_beside_them_are_refused() -> None:
     """As a codec of segments gives, which is no `Codec`."""
     with pytest.raises(UsageError, match="loud: gives more than codes"):

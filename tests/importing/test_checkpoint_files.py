@@ -85,3 +85,19 @@ def test_a_cut_file_is_refused_by_name(name: str, tmp_path: Path) -> None:
         read_checkpoint(tmp_path / name)
     with pytest.raises(ModelError, match="no such checkpoint"):
         read_checkpoint(tmp_path / f"missing-{name}")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"hello world", b"Not Found", b"\n<html><head></head></html>", b"\x80\x05.", b"PK\x03\x04" + b"0" * 100),
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
+        b"",
+    ],
+    ids=lambda content: content[:8],
+)
+@pytest.mark.parametrize("name", ["page.pth", "page.safetensors"])
+def test_what_was_saved_in_place_of_a_checkpoint(content: bytes, name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ModelError, match=name):
+        read_checkpoint(tmp_path / name)

@@ -5,10 +5,9 @@ from typing import Any
 
 from transformers import PreTrainedConfig
 
-from kvant.checkpoint import config_from_json
+from kvant.checkpoint import build_codec
 from kvant.codec import Codec
 from kvant.codecs import CODECS
-from kvant.errors import ModelError
 
 
 class KvantConfig(PreTrainedConfig):
@@ -64,8 +63,7 @@ class KvantConfig(PreTrainedConfig):
         return [sum(bits[:levels]) * self.frame_rate / 1000 for levels in range(1, len(bits) + 1)]
 
     def build(self) -> Codec:
-        """The codec, with random weights. ModelError: no architecture of that name."""
-        if self.architecture not in CODECS:
-            raise ModelError(f"architecture {self.architecture!r} is not known here; known: {', '.join(CODECS)}")
-        kind, build = CODECS[self.architecture]
-        return build(config_from_json(kind, self.codec_config or {}))
+        """The codec, with random weights. ModelError: no architecture of that name, or a config that builds none."""
+        config = {} if self.codec_config is None else self.codec_config
+        codec: Codec = build_codec(CODECS, self.architecture, config, self.codec_name or type(self).__name__)
+        return codec

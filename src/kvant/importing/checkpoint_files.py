@@ -9,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from kvant.checkpoint import MALFORMED
 from kvant.errors import ModelError
 
 CONTAINERS = ("state_dict", "model", "generator", "best_state")
@@ -31,7 +32,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         raise ModelError(f"{path}: no such checkpoint") from error
     except pickle.UnpicklingError as error:
         raise ModelError(f"{path}: holds more than tensors, which is not loaded; or it is damaged") from error
-    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError) as error:
+    except (SafetensorError, OSError, EOFError, *MALFORMED) as error:
         raise ModelError(f"{path}: not a readable checkpoint ({' '.join(str(error).split())[:120]})") from error
     return _state(content, path)
 

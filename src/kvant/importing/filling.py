@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from kvant.checkpoint import save_codec, statistics
+from kvant.checkpoint import MALFORMED, save_codec, statistics
 from kvant.codec import Codec
 from kvant.codecs import CODECS, SEGMENTED
 from kvant.codecs.published import Published
@@ -45,7 +45,11 @@ def pour(published: Published, state: dict[str, Tensor], codec: nn.Module) -> No
     """Give a module of the config of `published` the weights of a state. ModelError: as `fill`."""
     layout = published.layout_of(state)
     kept = {name: tensor for name, tensor in state.items() if not _matches(layout.ignorable, name)}
-    converted = layout.convert(fold_weight_norm(kept))
+    try:
+        converted = layout.convert(fold_weight_norm(kept))
+    except MALFORMED as error:
+        reason = " ".join(str(error).split())[:120]
+        raise ModelError(f"weights do not fit {published.source}: damaged, or of other shapes ({reason})") from error
     own = {name: tensor for name, tensor in codec.state_dict().items() if name not in statistics(codec)}
     for trouble, names in (("unknown", set(converted) - set(own)), ("missing", set(own) - set(converted))):
         if names:

@@ -1,5 +1,7 @@
 """Weight normalization (Salimans and Kingma, 2016), folded: w = g v / |v|, computed once instead of at each call."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -24,7 +26,8 @@ def fold(gain: Tensor, direction: Tensor) -> Tensor:
 def fold_weight_norm(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The same state with a plain `weight` for every pair (g, v), whichever way it is spelled; all else as it is.
 
-    Plain weights pass, so a folded state folds to itself. ModelError: a g or a v without the other, a zero v.
+    Plain weights pass, so a folded state folds to itself. ModelError: a g or a v without the other or of shapes that do
+    not belong together, a zero v.
     """
     folded = dict(state)
     for gain_end, direction_end in SPELLINGS:
@@ -33,8 +36,18 @@ def fold_weight_norm(state: dict[str, Tensor]) -> dict[str, Tensor]:
         if alone := sorted(gains ^ directions):
             raise ModelError(f"{alone[0]}{gain_end}: weight norm needs {gain_end} and {direction_end}, one is missing")
         for prefix in gains:
-            folded[f"{prefix}weight"] = fold(folded.pop(prefix + gain_end), folded.pop(prefix + direction_end))
+            gain, direction = folded.pop(prefix + gain_end), folded.pop(prefix + direction_end)
+            if not _belong_together(gain.shape, direction.shape):
+                shapes = f"{list(gain.shape)} and {list(direction.shape)}"
+                raise ModelError(f"{prefix}{gain_end}: {gain_end} and {direction_end} of shapes {shapes}")
+            folded[f"{prefix}weight"] = fold(gain, direction)
     return folded
+
+
+def _belong_together(gain: Sequence[int], direction: Sequence[int]) -> bool:
+    """Whether g has one value for all of v, or along each of its axes one or as many."""
+    same_axes = len(gain) == len(direction) and all(one in (1, size) for one, size in zip(gain, direction, strict=True))
+    return not gain or same_axes
 
 
 def _ends(name: str, ending: str) -> bool:
