@@ -12,7 +12,7 @@ from kvant.evaluation.bootstrap import bootstrap_mean
 from kvant.evaluation.clip import Clip
 from kvant.evaluation.entropy import EntropyRate
 from kvant.evaluation.metrics import MelDistance, SiSdr
-from kvant.evaluation.report.markdown import markdown, terminal
+from kvant.evaluation.report.markdown import markdown, rate_cells, terminal
 from kvant.evaluation.results import Results, from_json, to_json
 from kvant.evaluation.scoring import Measurement, measure
 from kvant.evaluation.self_check import Check
@@ -70,9 +70,9 @@ def test_a_table_ranks_identity_over_noise_and_removes_delay(voice):
         for name, system in systems.items()
         for index, clip in enumerate(clips)
     ]
-    rows = {row.system: row for row in tabulate(measured, [2.0, 2.0, 1.0])}
+    rows = {row.system: row for row in tabulate(measured, [clip.origin for clip in clips])}
     assert [row.bitrate for row in rows.values()] == [1500 / 5, 3000 / 5, 6000 / 5]
-    assert rows["late"].delay == 480
+    assert rows["late"].delay == 480 / RATE
     assert rows["late"].inverted == pytest.approx(2 / 3)
     assert rows["identity"].scores["SI-SDR"] == rows["late"].scores["SI-SDR"] == (100, 100, 100, 2)
     assert rows["noisy"].scores["SI-SDR"].high < 40
@@ -82,6 +82,19 @@ def test_a_table_ranks_identity_over_noise_and_removes_delay(voice):
     table = quality_table(list(rows.values()), SCALES).splitlines()
     assert table[0] == "| system | kbit/s | SI-SDR (dB) ↑ | mel distance (log10) ↓ |"
     assert table[2].startswith("| identity | 0.30 | 100.00 ± 0.00 | 0.000 ± 0.000 |")
+
+
+def test_a_delay_is_a_time_whatever_the_rates_of_the_clips():
+    """Each of three clips is 10 ms late; the first is of another rate than the others."""
+    rates = (8000, 48000, 48000)
+    clips = [Clip(np.zeros(rate), rate, str(index)).origin for index, rate in enumerate(rates)]
+    measured = [
+        Measurement("x", index, 1000, 1, 1, Alignment(rate // 100, 1, 1), {}, {}) for index, rate in enumerate(rates)
+    ]
+    about = {"seed": 0, "jobs": 1, "codecs": {}, "notes": [], "processor": "abacus"}
+    found = Results(about, [], [], clips, {}, measured)
+    assert found.rows[0].delay == pytest.approx(0.01)
+    assert rate_cells(found, found.rows[0])[-1] == "10.0"
 
 
 def results(count=6):

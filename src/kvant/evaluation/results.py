@@ -36,7 +36,7 @@ class Results:
     @cached_property
     def rows(self) -> list[Row]:
         """One of each system over all clips."""
-        return tabulate(self.measurements, [clip.seconds for clip in self.clips], self.about["seed"])
+        return tabulate(self.measurements, self.clips, self.about["seed"])
 
     @cached_property
     def speakers(self) -> dict[str, list[Row]]:

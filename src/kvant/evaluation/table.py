@@ -24,7 +24,7 @@ class Scale(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One system: payload bit/s over the clips, median delay in samples, share of inverted clips, scores by metric.
+    """One system: payload bit/s over the clips, median delay in seconds, share of inverted clips, scores by metric.
 
     encode_speed, decode_speed: seconds of audio a second. undefined: reasons of scores that were not defined, by
     metric, with their counts.
@@ -40,15 +40,15 @@ class Row(NamedTuple):
     undefined: dict[str, dict[str, int]]
 
 
-def tabulate(measurements: Sequence[Measurement], seconds: Sequence[float], seed: int = 0) -> list[Row]:
+def tabulate(measurements: Sequence[Measurement], clips: Sequence[Origin], seed: int = 0) -> list[Row]:
     """Mean and 95 % bootstrap interval over clips, a row a system in the order they first come.
 
-    seconds: the length of each clip, which measurements name by its index.
+    Measurements name their clip by its index.
     """
     systems: dict[str, list[Measurement]] = {}
     for each in measurements:
         systems.setdefault(each.system, []).append(each)
-    return [_row(name, own, sum(seconds[each.clip] for each in own), seed) for name, own in systems.items()]
+    return [_row(name, own, [clips[each.clip] for each in own], seed) for name, own in systems.items()]
 
 
 def breakdown(
@@ -58,8 +58,7 @@ def breakdown(
     members: dict[str, list[Measurement]] = {}
     for each in measurements:
         members.setdefault(group(clips[each.clip]), []).append(each)
-    seconds = [clip.seconds for clip in clips]
-    return {name: tabulate(members[name], seconds, seed) for name in sorted(members)}
+    return {name: tabulate(members[name], clips, seed) for name in sorted(members)}
 
 
 def quality_table(rows: Sequence[Row], scales: Sequence[Scale]) -> str:
@@ -80,17 +79,19 @@ def cell(interval: Interval) -> str:
     return f"{interval.mean:.{digits}f} ± {(interval.high - interval.low) / 2:.{digits}f}"
 
 
-def _row(name: str, measurements: Sequence[Measurement], seconds: float, seed: int) -> Row:
+def _row(name: str, measurements: Sequence[Measurement], clips: Sequence[Origin], seed: int) -> Row:
+    """clips: that of each measurement, whose rate its delay counts in."""
     scores = {
         metric: bootstrap_mean([each.scores[metric] for each in measurements], seed)
         for metric in measurements[0].scores
     }
-    alignments = [each.alignment for each in measurements]
+    seconds = sum(clip.seconds for clip in clips)
+    delays = [each.alignment.delay / clip.sample_rate for each, clip in zip(measurements, clips, strict=True)]
     return Row(
         system=name,
         bitrate=sum(each.bits for each in measurements) / seconds,
-        delay=float(np.median([alignment.delay for alignment in alignments])),
-        inverted=float(np.mean([alignment.inverted for alignment in alignments])),
+        delay=float(np.median(delays)),
+        inverted=float(np.mean([each.alignment.inverted for each in measurements])),
         encode_speed=seconds / max(sum(each.encode_seconds for each in measurements), 1e-9),
         decode_speed=seconds / max(sum(each.decode_seconds for each in measurements), 1e-9),
         scores=scores,

@@ -22,11 +22,10 @@ def rate_cells(results: Results, row: Row) -> list[str]:
     """By `RATE_HEADS`."""
     entropy = results.entropy.get(row.system)
     coded = "" if entropy is None else f"{entropy.bitrate / 1000:.2f}{'' if entropy.trusted else UNTRUSTED}"
-    rate = results.clips[0].sample_rate  # clips of several rates: the delay is that of the first one's
     speeds = [f"{speed:.0f}" if speed >= 10 else f"{speed:.1f}" for speed in (row.encode_speed, row.decode_speed)]
     if row.system == "recording":
         speeds = ["", ""]
-    return [f"{row.bitrate / 1000:.2f}", coded, *speeds, f"{round(1000 * row.delay / rate, 1) + 0.0:.1f}"]  # no -0.0
+    return [f"{row.bitrate / 1000:.2f}", coded, *speeds, f"{round(1000 * row.delay, 1) + 0.0:.1f}"]  # no -0.0
 
 
 def notes(results: Results) -> list[str]:
