@@ -78,6 +78,8 @@ class TestByName:
         failed = run("import", "tiny")
         assert failed.code == 3
         assert failed.err.endswith("then run: kvant import tiny FILE\n")
+        failed = run("import", "tiny", "-o", "my out", "--edges", "silence", "-f")
+        assert failed.err.endswith("then run: kvant import tiny FILE -o 'my out' --edges silence -f\n")
         assert run("import", "tiny", checkpoint).code == 0
         assert kvant.load("tiny").name == "tiny"
 

@@ -100,16 +100,35 @@ def test_without_a_network(tmp_path: Path) -> None:
 
 class TestHub:
     @pytest.fixture
-    def hub(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str], str]:
+    def silence(self) -> Exception | None:
+        """What asking it once raises."""
+        return None
+
+    @pytest.fixture
+    def hub(
+        self, silence: Exception | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> Callable[[str, str, bool], str]:
         """In place of the hub's own package."""
 
-        def download(repository: str, file: str) -> str:
+        def download(repository: str, file: str, local_files_only: bool) -> str:
             path = tmp_path / "hub" / repository / file
+            if local_files_only != bool(silence):
+                raise AssertionError("the network is for hubs that answer, the cache alone for those that do not")
             if not path.exists():
-                raise RuntimeError("no such file,\n and no network")
+                raise RuntimeError("no such file,\n and more")
             return str(path)
 
-        monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(hf_hub_download=download))
+        def head(url: str, timeout: float) -> None:
+            assert url.startswith("hub/someone/codec/")
+            if silence:
+                raise silence
+
+        fake = SimpleNamespace(
+            hf_hub_download=download,
+            hf_hub_url=lambda repository, file: f"hub/{repository}/{file}",
+            get_session=lambda: SimpleNamespace(head=head),
+        )
+        monkeypatch.setitem(sys.modules, "huggingface_hub", fake)
         (tmp_path / "hub" / "someone" / "codec").mkdir(parents=True)
         (tmp_path / "hub" / "someone" / "codec" / "model.safetensors").write_bytes(CONTENT)
         return download
@@ -120,10 +139,16 @@ class TestHub:
         assert not (tmp_path / "new").exists()
 
     def test_errors_are_one_line(self, hub: Callable, tmp_path: Path) -> None:
-        with pytest.raises(FetchError, match=r"hf://someone/codec/other: cannot be fetched \(no such file, and no"):
+        with pytest.raises(FetchError, match=r"hf://someone/codec/other: cannot be fetched \(no such file, and more"):
             fetch("hf://someone/codec/other", "", tmp_path)
         with pytest.raises(FetchError, match=f"begins {DIGEST[:16]}, not 00"):
             fetch("hf://someone/codec/model.safetensors", "00", tmp_path)
+
+    @pytest.mark.parametrize("silence", [OSError("name not known")])
+    def test_out_of_reach_it_is_asked_once_and_its_cache_alone_serves(self, hub: Callable, tmp_path: Path) -> None:
+        assert fetch("hf://someone/codec/model.safetensors", DIGEST[:8], tmp_path).read_bytes() == CONTENT
+        with pytest.raises(FetchError, match=r"hf://someone/codec/other: cannot be fetched \(name not known\)"):
+            fetch("hf://someone/codec/other", "", tmp_path)
 
     def test_its_package_is_an_extra(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setitem(sys.modules, "huggingface_hub", None)

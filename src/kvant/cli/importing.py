@@ -1,5 +1,6 @@
 """`kvant import`: published weights of a known codec."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -51,20 +52,32 @@ def import_weights(
     file = None if checkpoint is None else Path(checkpoint)
     beside = None if companion is None else Path(companion)
     if file is None:
-        with Progress(1) as progress:
-
-            def report(done: int, total: int | None) -> None:
-                progress.begin(kind, total)
-                progress(done)
-
-            file = obtaining.published_file(kind, report)
-            beside = beside or obtaining.companion_file(kind, report)
+        words = [word for pair in (("-o", output), ("--edges", edges)) if pair[1] for word in pair] + ["-f"] * force
+        file, beside = _fetched(kind, beside, words)
     record = obtaining.import_checkpoint(kind, release, file, model, changes, beside)
     print(printable(f"{model}: {model.stat().st_size} bytes"))
     print(f"licence of the code: {record['licence']['code']}")
     print(f"licence of the weights: {record['licence']['weights']}")
     if record["source"]["as_published"] is False:
         print(f"note: not the file its authors released as {record['source']['file']}: its digest is another")
+
+
+def _fetched(kind: str, beside: Path | None, words: list[str]) -> tuple[Path, Path | None]:
+    """The file of a release and, unless it is given, its second one. words: the options this import was given."""
+    from kvant.importing import obtaining
+
+    def by_hand(*files: str) -> str:
+        return shlex.join(["kvant", "import", kind, *files, *words])
+
+    with Progress(1) as progress:
+
+        def report(done: int, total: int | None) -> None:
+            progress.begin(kind, total)
+            progress(done)
+
+        given = () if beside is None else ("--with", str(beside))
+        file = obtaining.published_file(kind, report, by_hand("FILE", *given))
+        return file, beside or obtaining.companion_file(kind, report, by_hand("--with", "FILE"))
 
 
 import_weights.__name__ = "import"  # what the verb is called, and no name for a function

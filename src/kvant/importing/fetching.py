@@ -17,6 +17,8 @@ HUB = "hf://"
 BLOCK_BYTES = 1 << 20
 PATIENCE_SECONDS = 60.0
 """Longer without a byte, and a download has broken off."""
+GREETING_SECONDS = 10.0
+"""Longer without an answer, and the hub is out of reach: its own package would try again and again, and say so."""
 
 Report = Callable[[int, int | None], None]
 """Called with the bytes that have arrived, and how many there will be if that is known."""
@@ -72,11 +74,22 @@ def _download(url: str, report: Report) -> Iterator[bytes]:
 def _from_hub(place: str) -> Path:
     hub: Any = import_extra("huggingface_hub", "hub", "a model of the Hugging Face hub")
     owner, name, file = place.split("/", 2)
+    silence = _silence(hub, hub.hf_hub_url(f"{owner}/{name}", file))
     try:
-        return Path(hub.hf_hub_download(f"{owner}/{name}", file))
+        return Path(hub.hf_hub_download(f"{owner}/{name}", file, local_files_only=silence is not None))
     except Exception as error:  # its own, its network library's and those of the disk share no other base
-        reason = " ".join(str(error).split())[:200]
-        raise FetchError(f"{HUB}{place}: cannot be fetched ({reason or type(error).__name__})") from error
+        cause = silence or error
+        reason = " ".join(str(cause).split())[:200]
+        raise FetchError(f"{HUB}{place}: cannot be fetched ({reason or type(cause).__name__})") from error
+
+
+def _silence(hub: Any, url: str) -> Exception | None:
+    """Why the hub does not answer at all, asked once; None: it does, if only to refuse."""
+    try:
+        hub.get_session().head(url, timeout=GREETING_SECONDS)
+    except Exception as error:  # as many bases as above
+        return error
+    return None
 
 
 def _check(place: str, found: str, expected: str) -> None:

@@ -17,13 +17,14 @@ def release(name: str) -> Published:
     return PUBLISHED[name]
 
 
-def published_file(name: str, report: Report = lambda done, total: None) -> Path:
+def published_file(name: str, report: Report = lambda done, total: None, command: str = "") -> Path:
     """The file of a release as its authors published it, fetched if it is not here yet.
 
-    FetchError: it cannot be had from there; it says what to fetch by hand, and what to do with it.
+    command: what to run once FILE was got by hand; by default what imports the release.
+    FetchError: it cannot be had from there; it says what to fetch by hand, and `command`.
     """
     known = release(name)
-    by_hand = f"then run: kvant import {name} FILE"
+    by_hand = f"then run: {command or f'kvant import {name} FILE'}"
     if not known.place:
         raise FetchError(f"{name}: published nowhere it could be fetched from; get {known.source} by hand, {by_hand}")
     try:
@@ -33,12 +34,13 @@ def published_file(name: str, report: Report = lambda done, total: None) -> Path
         raise FetchError(f"{error}; get {'it' if there == known.place else there} by hand, {by_hand}") from error
 
 
-def companion_file(name: str, report: Report = lambda done, total: None) -> Path | None:
+def companion_file(name: str, report: Report = lambda done, total: None, command: str = "") -> Path | None:
     """The second file of a release that takes one: it is that of another release. FetchError: as `published_file`."""
     companion = release(name).companion
     if companion is None:
         return None
-    return published_file(next(other for other, each in PUBLISHED.items() if each.source == companion.source), report)
+    owner = next(other for other, each in PUBLISHED.items() if each.source == companion.source)
+    return published_file(owner, report, command or f"kvant import {name} --with FILE")
 
 
 def obtain(name: str, report: Report = lambda done, total: None) -> Path:
