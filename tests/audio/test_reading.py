@@ -121,6 +121,15 @@ def test_a_wav_pipe_of_unknown_length_is_read_to_its_end(declared: int) -> None:
     np.testing.assert_array_equal(wav[0] * 32768, NOISE)
 
 
+@pytest.mark.parametrize("riff", [0, 36, 36 + 12, 0xFFFFFFFF])
+def test_an_empty_wav_pipe_is_empty_if_it_tells_of_what_is_behind(riff: int) -> None:
+    """Whose chunk would be taken for samples; else no length was known, and everything is samples."""
+    header = wav_bytes(b"", declared=0)
+    content = header[:4] + riff.to_bytes(4, "little") + header[8:] + b"LIST" + (4).to_bytes(4, "little") + b"INFO"
+    wav, _ = read(OnlyRead(content))
+    assert wav.shape == (1, 0 if riff == 36 + 12 else 6)
+
+
 def test_a_wav_file_longer_than_its_header_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     content = wav_bytes(NOISE.tobytes(), declared=0xFFFFFFFF - 36)
     monkeypatch.setattr(kvant.audio.reading, "_MAX_DECLARED", len(content) - 1)

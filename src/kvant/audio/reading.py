@@ -157,7 +157,7 @@ def _prepare(stream: Any, name: str, stack: contextlib.ExitStack) -> tuple[Virtu
         stream.seek(0)
     head = _read_head(stream, name)
     if (is_long or not seekable) and head.startswith(b"RIFF") and head.endswith(b"WAVE"):
-        header = read_wav_header(stream, name)
+        header = read_wav_header(stream, name, int.from_bytes(head[4:8], "little"))
         layout = {"samplerate": header.sample_rate, "channels": header.channels, "subtype": header.subtype}
         return VirtualFile(Pipe(stream, header.num_bytes), name), {**layout, "format": "RAW", "endian": "LITTLE"}
 

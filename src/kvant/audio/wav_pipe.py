@@ -8,7 +8,8 @@ from kvant.errors import AudioError
 
 _UNKNOWN = 0xFFFFFFFF
 # Writers that do not know the length leave 0, 0xFFFFFFFF (ffmpeg), or something close to 2^31 (sox, arecord). So these
-# mean "to the end", as does an honest length over 2 GiB.
+# mean "to the end", as does an honest length over 2 GiB. Only where the size of the whole tells of chunks behind the
+# samples is 0 an honest 0: an empty recording.
 _FIRST_PLACEHOLDER = 0x7FFF0000
 
 _PCM, _FLOAT, _ALAW, _ULAW, _EXTENSIBLE = 1, 3, 6, 7, 0xFFFE
@@ -31,18 +32,23 @@ class WavHeader(NamedTuple):
     num_bytes: int | None  # of samples; None when whoever wrote the header did not know
 
 
-def read_wav_header(stream: BinaryIO, name: str) -> WavHeader:
+def read_wav_header(stream: BinaryIO, name: str, riff_bytes: int) -> WavHeader:
     """Read from the first chunk (the 12 bytes RIFF....WAVE are gone already) to the first sample.
 
+    riff_bytes: what RIFF says there are behind it, WAVE among them.
     AudioError: the header is cut short or makes no sense, or the samples are of a type that needs seeking (ADPCM, MP3).
     """
     header = None
+    passed = len(b"WAVE")
     while True:
         chunk, size = struct.unpack("<4sI", _read(stream, 8, name))
+        passed += 8
         if chunk == b"data" and header:
-            known = 0 < size < _FIRST_PLACEHOLDER
+            empty = size == 0 and passed < riff_bytes < _FIRST_PLACEHOLDER
+            known = empty or 0 < size < _FIRST_PLACEHOLDER
             return header._replace(num_bytes=size if known else None)
         padded = size + size % 2
+        passed += padded
         if chunk == b"fmt ":
             if not 16 <= padded <= 4096:
                 raise AudioError(f"{name}: the WAV header is damaged (a format chunk of {size} bytes)")
