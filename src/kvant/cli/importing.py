@@ -52,7 +52,8 @@ def import_weights(
     file = None if checkpoint is None else Path(checkpoint)
     beside = None if companion is None else Path(companion)
     if file is None:
-        words = [word for pair in (("-o", output), ("--edges", edges)) if pair[1] for word in pair] + ["-f"] * force
+        given = {"-o": output, "--edges": edges}
+        words = [word for option, value in given.items() if value for word in (option, value)] + ["-f"] * force
         file, beside = _fetched(kind, beside, words)
     record = obtaining.import_checkpoint(kind, release, file, model, changes, beside)
     print(printable(f"{model}: {model.stat().st_size} bytes"))
