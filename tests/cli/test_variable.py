@@ -10,6 +10,7 @@ import kvant
 from kvant import bitstream
 from kvant.audio import read
 from kvant.bitstream.entropy_models.tables import counted
+from kvant.runtime.kept import _loaded
 from tests.cli.conftest import RATE, Outcome
 
 
@@ -25,7 +26,8 @@ def calibrated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def with_tables(monkeypatch: pytest.MonkeyPatch, wav: np.ndarray) -> None:
-    """Models have an entropy model."""
+    """Models have an entropy model, and none is kept that has read its own."""
+    _loaded.cache_clear()
     codec = kvant.load()
     tables = counted(codec.encode(wav, RATE).codes, codec.codebook_sizes, 150)
     monkeypatch.setattr(kvant.Codec, "entropy_model", tables)
