@@ -10,6 +10,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
+from kvant.ablation.plot import draw
 from kvant.ablation.report import write_report
 from kvant.ablation.results import DIVERGED, DONE, Level, Outcome, Rate, Results, read_results, write_results
 from kvant.ablation.summary import Figure, figures_of_rate, student, summarise
@@ -127,3 +128,12 @@ class TestFiles:
         for colour in ("#b39ddb", "#7e57c2", "#0f766e"):
             shade = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
             assert (np.abs(picture - shade).max(-1) < 0.02).sum() > 50
+
+    def test_a_long_question_takes_no_room_from_the_plot(self, results: Results) -> None:
+        longer = {f"{question} {'And how, and why? ' * 9}": cells for question, cells in results.groups.items()}
+        first = []
+        for groups in (results.groups, longer):
+            picture = matplotlib.image.imread(io.BytesIO(draw(dataclasses.replace(results, groups=groups))))
+            shade = [int("b39ddb"[k : k + 2], 16) / 255 for k in (0, 2, 4)]
+            first.append(np.flatnonzero((np.abs(picture[..., :3] - shade).max(-1) < 0.02).any(axis=0))[0])
+        assert first[0] == first[1] < picture.shape[1] / 3

@@ -25,7 +25,7 @@ def draw(results: Results) -> bytes:
     axes = figure.subplots(1, len(columns), sharey=True, squeeze=False)[0]
     for axis, figures in zip(axes, columns):
         _column(axis, results, figures, rows)
-    _names(axes[0], rows)
+    _names(figure, axes[0], rows)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(rates), frameon=False, labelcolor=INK)
     target = io.BytesIO()
@@ -67,7 +67,7 @@ def _column(axis: Any, results: Results, figures: Sequence[Figure], rows: Sequen
             markersize=4.5,
             elinewidth=1.1,
         )
-    axis.set_title(figures[0].heading, fontsize="medium", color=INK)
+    axis.set_title(figures[0].heading.replace(" (", "\n("), fontsize="medium", color=INK)
     axis.grid(axis="x", color=LINE, linewidth=0.6)
     axis.set_axisbelow(True)
     axis.spines[["top", "right", "left"]].set_visible(False)
@@ -85,8 +85,23 @@ def _column(axis: Any, results: Results, figures: Sequence[Figure], rows: Sequen
             axis.text(0.5, y, written, transform=axis.get_yaxis_transform(), ha="center", va="center", color=COLOURS[2])
 
 
-def _names(axis: Any, rows: Sequence[tuple[str, str]]) -> None:
-    axis.set_yticks(range(len(rows)), [text for _, text in rows])
-    for label, (cell, _) in zip(axis.get_yticklabels(), rows):
-        label.set_fontweight("normal" if cell else "bold")
-        label.set_fontsize(8.5)
+def _names(figure: Any, axis: Any, rows: Sequence[tuple[str, str]]) -> None:
+    """Cells beside their rows; questions from the margin across the columns, however long they are."""
+    named = [y for y, (cell, _) in enumerate(rows) if cell]
+    axis.set_yticks(named, [rows[y][1] for y in named], fontsize=8.5)
+    transforms = import_extra("matplotlib.transforms", "plot", "The plot")
+    place = transforms.blended_transform_factory(figure.transFigure, axis.transData)
+    ground = {"color": "white", "pad": 1.5}
+    for y, (cell, question) in enumerate(rows):
+        if not cell:
+            figure.text(
+                0.006,
+                y,
+                question,
+                transform=place,
+                va="center",
+                fontsize=8.5,
+                fontweight="bold",
+                color=INK,
+                bbox=ground,
+            )
