@@ -24,7 +24,7 @@ from kvant.importing.published import PUBLISHED
 from kvant.layers.seanet import SEANetConfig
 
 FIXTURES = Path(__file__).parent / "fixtures"
-STATISTICS = ("counts", "sums", "usage", "steps")
+STATISTICS = ("counts", "sums", "usage", "steps", "started")
 MUSIC = replace(
     PUBLISHED["encodec-32khz"],
     config=encodec_music.Config(

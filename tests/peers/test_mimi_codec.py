@@ -90,7 +90,7 @@ def test_the_published_names_and_shapes() -> None:
     layout = RELEASE.layout_of(state)
     assert layout.package == "moshi"
     converted = layout.convert({name: tensor for name, tensor in state.items() if not name.endswith("_initialized")})
-    statistics = ("counts", "sums", "usage", "steps")
+    statistics = ("counts", "sums", "usage", "steps", "started")
     expected = {n: t.shape for n, t in ours.state_dict().items() if not n.endswith(statistics)}
     assert {name: tensor.shape for name, tensor in converted.items()} == expected
     assert sum(parameter.numel() for parameter in ours.parameters()) == 79_308_609

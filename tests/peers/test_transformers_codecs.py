@@ -21,7 +21,7 @@ from tests.speech import speech
 
 transformers = pytest.importorskip("transformers")
 
-STATISTICS = ("counts", "sums", "usage", "steps")
+STATISTICS = ("counts", "sums", "usage", "steps", "started")
 SEANET = SEANetConfig(filters=8)
 DAC_SIZES = {"encoder_channels": 4, "decoder_channels": 48, "codebook_size": 64, "codebook_dim": 4}
 DAC_CONFIGS = {

@@ -91,7 +91,7 @@ class Phase:
     optim: OptimConfig = field(default_factory=OptimConfig)
 
     def __post_init__(self) -> None:
-        check_least(self, steps=1, batch_size=1, accumulate=1)
+        check_least(self, steps=0, batch_size=1, accumulate=1)
         if not self.seconds > 0:
             raise UsageError(f"seconds must be more than 0, not {self.seconds}")
         if not self.trains or set(self.trains) - set(PARTS):
