@@ -254,8 +254,34 @@ def test_a_forged_header_is_refused(codec: kvant.Codec) -> None:
 
 
 def test_too_many_channels_are_refused(codec: kvant.Codec) -> None:
-    with pytest.raises(UsageError, match="at most 5"):
+    with pytest.raises(UsageError, match="at most 5, or 9 with 7 codebooks each"):
         header_for(codec, 24000, 9, None)
+    with pytest.raises(UsageError, match="ask for so few"):
+        kvant.compress(np.zeros((9, 1000), np.float32), 24000, num_codebooks=8)
+
+
+@pytest.mark.parametrize(("count", "levels"), [(9, 1), (9, 7), (64, 1)])
+def test_many_channels_of_few_codebooks_fit(
+    tmp_path: Path, codec: kvant.Codec, speech: np.ndarray, count: int, levels: int
+) -> None:
+    wav = np.stack([speech[500 * index :][:4000] for index in range(count)])
+    data = kvant.compress(wav, 24000, num_codebooks=levels)
+    assert encoded(tmp_path, wav, 24000, codec, num_codebooks=levels) == data
+    heard, _ = kvant.decompress(data)
+    np.testing.assert_allclose(heard, codec.decode(codec.encode(wav, 24000, levels)), atol=1e-5)
+
+
+def test_one_channel_is_one_stream_in_either_layout(codec: kvant.Codec) -> None:
+    header = header_for(codec, 24000, 1, 100)
+    assert codec_for(replace(header, layout=Layout.STREAMS)).name == codec.name
+    with pytest.raises(BitstreamError, match="forged"):
+        codec_for(replace(header, channels=2))
+
+
+@pytest.mark.parametrize("rate", [1, 999])
+def test_rates_that_streams_cannot_name_are_refused(rate: int) -> None:
+    with pytest.raises(UsageError, match=f"{rate} Hz: streams are of recordings of 1000 to 768000 Hz"):
+        kvant.compress(np.zeros(1000, np.float32), rate)
 
 
 def test_slots_of_a_truncated_stereo_stream(codec: kvant.Codec, speech: np.ndarray) -> None:

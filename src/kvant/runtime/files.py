@@ -9,7 +9,7 @@ import numpy as np
 from kvant.audio import AudioSource, output_length
 from kvant.bitstream import Damage, Header, Layout, Packing, Reader, Writer
 from kvant.bitstream.errors import InvalidHeader
-from kvant.bitstream.header_values import NO_TABLES
+from kvant.bitstream.header_values import NO_TABLES, RANGES
 from kvant.errors import ModelError, UsageError
 from kvant.runtime.codec import Codec
 from kvant.runtime.former import former
@@ -21,6 +21,8 @@ from kvant.runtime.search import AS_IT_COMES, Search
 from kvant.runtime.segments import Decoding, Segment
 
 BLOCK_SECONDS = 2
+MAX_SLOTS = 64
+"""Of a frame, by the format."""
 
 Progress = Callable[[int], None]
 """Called with the samples done so far, per channel at the source's rate."""
@@ -41,14 +43,34 @@ class DecodeReport(NamedTuple):
 
 
 RAW = Packed(Packing.RAW, None)
+DESCRIBED = "codec_rate", "hop_length", "pre_skip", "streams", "codebook_sizes", "strides", "segment_stride"
+"""What a header says of its model."""
 
 
-def header_for(codec: Codec, sample_rate: int, channels: int, num_samples: int | None, how: Packed = RAW) -> Header:
-    """The header of a stream: a stereo file is two streams of a mono model, and says so."""
+def header_for(
+    codec: Codec,
+    sample_rate: int,
+    channels: int,
+    num_samples: int | None,
+    how: Packed = RAW,
+    num_codebooks: int | None = None,
+) -> Header:
+    """The header of a stream: a stereo file is two streams of a mono model, and says so.
+
+    num_codebooks: levels that frames will have at most, all if None. Of many channels the header has as many as fit;
+    UsageError: those do not. Also for a rate that streams cannot name.
+    """
+    lowest, highest = RANGES["source_rate"]
+    if not lowest <= sample_rate <= highest:
+        raise UsageError(f"{sample_rate} Hz: streams are of recordings of {lowest} to {highest} Hz; resample it first")
     streams = codec.streams(channels)
-    if streams * codec.num_codebooks > 64:
-        most = 64 // codec.num_codebooks
-        raise UsageError(f"{channels} channels; a stream of {codec.name} holds at most {most}: split the file")
+    levels = min(codec.num_codebooks, MAX_SLOTS // streams)
+    if levels < (num_codebooks or codec.num_codebooks):
+        most = MAX_SLOTS // codec.num_codebooks
+        raise UsageError(
+            f"{channels} channels; a stream of {codec.name} holds at most {most}, or {channels} with {levels} "
+            "codebooks each: ask for so few, or split the file"
+        )
     return Header(
         model_id=codec.name,
         decoder_digest=codec.decoder_digest,
@@ -60,8 +82,8 @@ def header_for(codec: Codec, sample_rate: int, channels: int, num_samples: int |
         num_samples=num_samples,
         hop_length=codec.hop_length,
         pre_skip=codec.pre_skip,
-        codebook_sizes=tuple(np.repeat(codec.codebook_sizes, streams).tolist()),
-        strides=tuple(np.repeat(codec.slot_strides, streams).tolist()),
+        codebook_sizes=tuple(np.repeat(codec.codebook_sizes[:levels], streams).tolist()),
+        strides=tuple(np.repeat(codec.slot_strides[:levels], streams).tolist()),
         reset_interval=codec.segment_frames,
         packing=how.packing,
         table_digest=NO_TABLES if how.model is None else how.model.digest,
@@ -83,17 +105,8 @@ def codec_for(header: Header, name_or_path: str | None = None) -> Codec:
         if codec.decoder_digest != header.decoder_digest and codec.num_codebooks > levels:
             codec = former(name, levels)
         if codec.decoder_digest == header.decoder_digest:
-            expected = header_for(codec, header.source_rate, header.channels, None)
-            described = (
-                "codec_rate",
-                "hop_length",
-                "pre_skip",
-                "streams",
-                "codebook_sizes",
-                "strides",
-                "segment_stride",
-            )
-            differs = any(getattr(header, name) != getattr(expected, name) for name in described)
+            expected = header_for(codec, header.source_rate, header.channels, None, num_codebooks=1)
+            differs = any(getattr(header, name) != getattr(expected, name) for name in DESCRIBED)
             if differs or header.spanned(1) != expected.spanned(1):
                 raise InvalidHeader(f"the header names {codec.name} but describes another model; the stream is forged")
             return codec
@@ -119,7 +132,8 @@ def encode_file(
     packing: as for `packed`.
     """
     how = packed(codec, search.limit is not None, packing, live)
-    header = header_for(codec, source.sample_rate, source.channels, source.num_samples, how)
+    levels = codec.check_levels(search.num_codebooks, search.limit)
+    header = header_for(codec, source.sample_rate, source.channels, source.num_samples, how, levels)
     stream = codec.encoder_stream(source.sample_rate, source.channels, *search)
     done = 0
     hop = output_length(codec.hop_length, codec.sample_rate, source.sample_rate)

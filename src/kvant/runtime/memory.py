@@ -43,7 +43,8 @@ def compress(
     if variable and bitrate is not None:
         limit = find_limit(Recording(_blocks(wav, sample_rate), sample_rate, len(wav)), codec, bitrate, beam, how).limit
     sink = io.BytesIO()
-    writer = Writer(sink, header_for(codec, sample_rate, len(wav), wav.shape[1], how), None, how.model)
+    header = header_for(codec, sample_rate, len(wav), wav.shape[1], how, codec.check_levels(levels, limit))
+    writer = Writer(sink, header, None, how.model)
     stream = codec.encoder_stream(sample_rate, len(wav), levels, beam, limit, refine)
     put(writer, stream.push(wav))
     put(writer, stream.flush())
