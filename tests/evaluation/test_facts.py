@@ -1,14 +1,17 @@
 """What is said of a codec, against what can be counted by hand."""
 
+from dataclasses import replace
 from math import inf
 
 import pytest
 
 from kvant.codec import Codec
-from kvant.codecs import encodec
+from kvant.codecs import encodec, encodec_stereo
 from kvant.evaluation.facts import HEAD, Facts, facts, row
 from kvant.layers.seanet import SEANetConfig
+from kvant.quantizers import LearnedCodebook, ResidualQuantizer
 from tests.laws.small_codecs import SMALL
+from tests.laws.test_segmented_codec import CONFIG as STEREO
 
 
 def test_a_small_encodec_costs_what_its_layers_do() -> None:
@@ -40,6 +43,20 @@ def test_parameters_are_those_of_the_model_file(name: str) -> None:
     assert found.encode_flops > 0 < found.decode_flops
     if isinstance(codec, Codec):
         assert found.latency * codec.sample_rate == pytest.approx(codec.latency)
+
+
+def test_what_codes_in_segments_waits_for_one() -> None:
+    """Half a second at 400 Hz; and a row says so."""
+    found = facts(encodec_stereo.build, replace(STEREO, sample_rate=400))
+    assert (found.latency, found.channels, found.streams) == (0.5, 2, False)
+    assert "| 500.0 | no |" in row("x", found)
+
+
+def test_codes_take_whole_bits() -> None:
+    """As in a stream: 8 of a codebook of 240, not log2 240."""
+    codec = encodec.build(encodec.Config(sample_rate=100, seanet=SEANetConfig(filters=2, strides=(2, 5)), latent_dim=4))
+    codec.quantizer = ResidualQuantizer([LearnedCodebook(240, 4) for _ in range(3)])
+    assert facts(lambda _: codec, None).bitrate == 10 * 3 * 8
 
 
 def test_a_row_has_a_cell_for_each_column() -> None:

@@ -149,6 +149,12 @@ def test_a_config_that_builds_no_codec(config: Any) -> None:
         hub.KvantConfig(architecture="frame", codec_config=config, codec_name="voice").build()
 
 
+def test_codes_take_whole_bits() -> None:
+    """As in a stream: 8 of a codebook of 240, not log2 240; so a bandwidth means as many levels as there."""
+    config = hub.KvantConfig(codebook_sizes=[240, 240, 2], sampling_rate=24000, hop_length=240)
+    assert config.target_bandwidths == [0.8, 1.6, 1.7]
+
+
 def test_codes_with_something_beside_them_are_refused() -> None:
     """As a codec of segments gives, which is no `Codec`."""
     with pytest.raises(UsageError, match="loud: gives more than codes"):

@@ -72,6 +72,11 @@ class SegmentedCodec(nn.Module):
         """Frames per second of signal, with those that overlap: hop_length apart in a segment."""
         return self.segment_length / self.hop_length * self.sample_rate / self.segment_stride
 
+    @property
+    def latency(self) -> float:
+        """In samples, as `Codec.latency`: a segment, which must be full before it is coded."""
+        return self.segment_length
+
     def forward(self, wav: Tensor, num_codebooks: int | Tensor | None = None) -> Reconstruction:
         """Through the codec with gradient, as in training.
 

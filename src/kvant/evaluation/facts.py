@@ -4,13 +4,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from math import ceil, inf, isinf, log2
+from math import ceil, isinf
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from kvant.bitstream.packing import code_width
 from kvant.codec import Codec
 from kvant.quantizers import TrackedCodebook
 from kvant.streaming import LookAhead, at_depth
@@ -20,11 +21,11 @@ COUNTED_SECONDS = 1
 
 @dataclass(frozen=True)
 class Facts:
-    """channels: of the wav. bitrate: of all codebooks, bit/s. parameters: learned ones, codebooks included.
+    """channels: of the wav. bitrate: of all codebooks in whole bits, bit/s. parameters: learned ones, codebooks too.
 
     encode_flops, decode_flops: floating point operations per second of audio, two a multiply-add, of convolutions and
     matrix products over COUNTED_SECONDS. latency: in seconds, as `Codec.latency`; math.inf if the whole signal is
-    heard. streams: exactly, step by step.
+    heard, a segment if signals are coded in segments. streams: exactly, step by step.
     """
 
     sample_rate: int
@@ -56,11 +57,11 @@ def facts(build: Any, config: Any) -> Facts:
         channels=channels,
         frame_rate=codec.frame_rate,
         codebook_sizes=sizes,
-        bitrate=codec.frame_rate * sum(map(log2, sizes)),
+        bitrate=codec.frame_rate * sum(map(code_width, sizes)),
         parameters=sum(tensor.numel() for tensor in learned(codec)),
         encode_flops=encoding / seconds,
         decode_flops=decoding / seconds,
-        latency=codec.latency / codec.sample_rate if isinstance(codec, Codec) else inf,
+        latency=codec.latency / codec.sample_rate,
         streams=not isinstance(codec.encoder, LookAhead) and not isinstance(codec.decoder, LookAhead),
     )
 

@@ -1,10 +1,10 @@
 """A codec's config as transformers keeps one: JSON beside the weights, with the names its users look for."""
 
-from math import log2
 from typing import Any
 
 from transformers import PreTrainedConfig
 
+from kvant.bitstream.packing import code_width
 from kvant.checkpoint import build_codec
 from kvant.codec import Codec
 from kvant.codecs import CODECS
@@ -58,8 +58,8 @@ class KvantConfig(PreTrainedConfig):
 
     @property
     def target_bandwidths(self) -> list[float]:
-        """kbit/s of each number of levels, from one up."""
-        bits = [log2(size) for size in self.codebook_sizes or ()]
+        """kbit/s of each number of levels, from one up: every code in whole bits, as streams have them."""
+        bits = [code_width(size) for size in self.codebook_sizes or ()]
         return [sum(bits[:levels]) * self.frame_rate / 1000 for levels in range(1, len(bits) + 1)]
 
     def build(self) -> Codec:
