@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from kvant.evaluation.entropy import entropy, entropy_rate
+from kvant.entropy import entropy
+from kvant.evaluation.entropy import entropy_rate
 
 
 @pytest.mark.parametrize("size", [2, 8, 1024])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kvant.errors import UsageError
+from kvant.evaluation.results import plain
 from kvant.evaluation.table import Scale
 from kvant.files import atomic_write
 
@@ -83,7 +84,7 @@ class Results:
 def write_outcome(path: Path, outcome: Outcome) -> None:
     """One JSON, whole or not at all."""
     content = {"format": CELL_FORMAT, "format_version": FORMAT_VERSION, **asdict(outcome)}
-    write_text(path, json.dumps(_plain(content), indent=1, allow_nan=False) + "\n")
+    write_text(path, json.dumps(plain(content), indent=1, allow_nan=False) + "\n")
 
 
 def read_outcome(path: Path) -> Outcome:
@@ -95,8 +96,8 @@ def write_results(path: Path, results: Results) -> None:
     """All in one JSON; an outcome takes a line."""
     head = {"format": FORMAT, "format_version": FORMAT_VERSION, "title": results.title, "about": results.about}
     head |= {"scales": [scale._asdict() for scale in results.scales], "groups": results.groups}
-    lines = ",\n".join(f"  {json.dumps(_plain(asdict(each)), allow_nan=False)}" for each in results.outcomes)
-    text = json.dumps(_plain(head), indent=1, allow_nan=False).removesuffix("\n}")
+    lines = ",\n".join(f"  {json.dumps(plain(asdict(each)), allow_nan=False)}" for each in results.outcomes)
+    text = json.dumps(plain(head), indent=1, allow_nan=False).removesuffix("\n}")
     write_text(path, f'{text},\n "outcomes": [\n{lines}\n ]\n}}\n')
 
 
@@ -140,12 +141,3 @@ def _outcome(content: Mapping[str, Any]) -> Outcome:
 def _revived(entry: Mapping[str, Any]) -> dict[str, Any]:
     """NaN for null."""
     return {name: math.nan if value is None else value for name, value in entry.items()}
-
-
-def _plain(value: Any) -> Any:
-    """What is not finite as null."""
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -7,17 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from kvant.audio.suffixes import READABLE, UNREADABLE
 from kvant.cli import interrupts
+from kvant.cli.failures import to_standard_output
 from kvant.errors import BitstreamError, ModelError, UsageError
 from kvant.files import atomic_write
 
 STANDARD = "-"
 KVT = (".kvt",)
-# Those of the second line cannot be read, and say so by name: better than to be passed over in silence.
-AUDIO = (
-    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64"),
-    *(".m4a", ".aac", ".wma"),
-)
+AUDIO = (*READABLE, *UNREADABLE)
 
 
 class Job(NamedTuple):
@@ -126,8 +124,9 @@ def open_bytes(source: str) -> Iterator[BinaryIO]:
 def create_bytes(target: str, force: bool) -> Iterator[BinaryIO]:
     """A file that appears when it is whole, or standard output, to write bytes to."""
     if target == STANDARD:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with to_standard_output():
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
     else:
         with atomic_write(target, overwrite=force) as file:
             yield file

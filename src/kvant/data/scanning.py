@@ -8,18 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from kvant.audio.suffixes import READABLE, UNREADABLE
 from kvant.data.labels import Labels
 from kvant.data.manifest import Recording
 from kvant.data.measuring import measure
 from kvant.data.parallel import ordered_map
 from kvant.errors import UsageError
 
-# Those of the last line cannot be read, and say so by name: better than to be passed over in silence.
-SUFFIXES = (
-    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64"),
-    *(".rf64", ".avr", ".htk", ".iff", ".mat4", ".mat5", ".nist", ".sph", ".paf", ".pvf", ".sd2", ".svx", ".voc"),
-    *(".m4a", ".aac", ".wma", ".amr", ".mka", ".ape", ".wv"),
-)
+SUFFIXES = (*READABLE, *UNREADABLE)
 
 
 class Found(NamedTuple):

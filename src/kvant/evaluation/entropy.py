@@ -5,22 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kvant.entropy import entropy
+
 FRAMES_PER_CODE = 20
-
-
-def entropy(counts: np.ndarray, corrected: bool = True) -> float:
-    """Bits per code from how often each of V codes occurred, counts [V]; at most log2 V, and 0 without any.
-
-    H = -sum p log2 p + (m - 1) / (2 n ln 2), with m codes seen and n in all: the second term takes off the bias of the
-    first, the plug-in estimate (Miller, 1955); `corrected` False leaves it out.
-    """
-    seen = counts[counts > 0].astype(np.float64)
-    total = seen.sum()
-    if total == 0:
-        return 0.0
-    share = seen / total
-    bias = (len(seen) - 1) / (2 * total * np.log(2)) if corrected else 0.0
-    return float(min(bias - np.sum(share * np.log2(share)), np.log2(len(counts))))
 
 
 class EntropyRate(NamedTuple):

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from kvant.audio import open_audio
+from kvant.audio.suffixes import READABLE
 from kvant.errors import UsageError
 from kvant.evaluation.clip import LONGEST, UNKNOWN, Clip
 from kvant.evaluation.held_out import held_out_clips
 
-AUDIO = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64")
 DEFAULT_COUNT = 24
 
 
@@ -29,7 +29,7 @@ def find_clips(folder: Path, count: int | None = None, seed: int = 0) -> list[Cl
     prepared = (folder / "clips.jsonl").is_file()
     clips = (held_out_clips if prepared else recorded_clips)(folder, DEFAULT_COUNT if count is None else count, seed)
     if not clips:
-        raise UsageError(f"{folder}: holds neither a prepared split nor audio files ({' '.join(AUDIO)})")
+        raise UsageError(f"{folder}: holds neither a prepared split nor audio files ({' '.join(READABLE)})")
     if count is not None and len(clips) < count:
         raise UsageError(f"{folder}: gives only {len(clips)} clips, {count} are asked for")
     return clips
@@ -58,7 +58,7 @@ def _files(folder: Path) -> list[Path]:
     found = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(parent, name) for name in names if name.lower().endswith(AUDIO) and not name.startswith(".")]
+        found += [Path(parent, name) for name in names if name.lower().endswith(READABLE) and not name.startswith(".")]
     return sorted(found)
 
 

@@ -60,7 +60,7 @@ def to_json(results: Results) -> str:
     content["languages"] = results.languages
     content["clips"] = results.clips
     content["measurements"] = results.measurements
-    entries = [f"  {json.dumps(key)}: {_block(_plain(value))}" for key, value in content.items()]
+    entries = [f"  {json.dumps(key)}: {_block(plain(value))}" for key, value in content.items()]
     return "{\n" + ",\n".join(entries) + "\n}\n"
 
 
@@ -101,14 +101,14 @@ def _fields(value: Any) -> dict[str, Any]:
     return dict(value._asdict())
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Named tuples as objects, numbers that JSON does not know as null."""
     if hasattr(value, "_asdict"):
-        return _plain(_fields(value))
+        return plain(_fields(value))
     if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

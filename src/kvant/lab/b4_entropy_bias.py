@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kvant.evaluation.entropy import entropy
+from kvant.entropy import entropy
 from kvant.lab.bench import Bench
 from kvant.lab.experiment import Check, Experiment, Finding
 from kvant.lab.figure import COLOURS, INK, SOFT

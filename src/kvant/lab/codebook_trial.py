@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from kvant.evaluation.entropy import entropy
+from kvant.entropy import entropy
 from kvant.lab.bench import Bench
 from kvant.protocols import Quantizer
 

@@ -8,8 +8,8 @@ from kvant.codecs.frame import Config, build
 from kvant.data import Segments
 from kvant.decoders.frame import FrameDecoder
 from kvant.encoders.frame import FrameEncoder
+from kvant.entropy import entropy
 from kvant.errors import UsageError
-from kvant.evaluation.entropy import entropy
 from kvant.lab.bench import SAMPLE_RATE, Bench
 from kvant.layers.context import ContextConfig
 from kvant.losses import MelLoss

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kvant.entropy import entropy
 from kvant.lab.bench import SAMPLE_RATE
 from kvant.lab.latents import DIM, Latents
 from kvant.losses.mel import MelLoss
@@ -102,7 +103,7 @@ def score(codec: TinyCodec, transform: Latents, wav: np.ndarray, levels: int) ->
     noise = (estimate - frames).square().mean() / frames.square().mean()
     decoded = torch.from_numpy(transform.decode(estimate[0]))[None, None]
     reference = torch.from_numpy(wav[: decoded.shape[-1]])[None, None]
-    share = torch.bincount(quantized.codes[0, 0]) / frames.shape[1]
+    counts = torch.bincount(quantized.codes[0, 0]).numpy()
     bits = float(np.log2(codec.quantizer.codebook_sizes[:levels]).sum())
     return Score(
         levels,
@@ -110,6 +111,6 @@ def score(codec: TinyCodec, transform: Latents, wav: np.ndarray, levels: int) ->
         snr=-10 * log10(noise.item()),
         mel=MelLoss(SAMPLE_RATE)(decoded[..., : reference.shape[-1]], reference).item(),
         left=((latents - quantized.latents).square().mean() / latents.square().mean()).item(),
-        used=int((share > 0).sum()),
-        perplexity=torch.special.entr(share).sum().exp().item(),
+        used=int((counts > 0).sum()),
+        perplexity=2 ** entropy(counts, corrected=False),
     )

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from kvant.entropy import entropy
 from kvant.protocols import Quantizer
-from kvant.training.diagnosis.counting import entropy, usage
+from kvant.training.diagnosis.counting import usage
 
 
 def count_codes(codes: Tensor, sizes: tuple[int, ...]) -> list[Tensor]:
