@@ -4,9 +4,10 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from kvant.errors import UsageError
+from kvant.layers.hann import hann_spectra
 from kvant.losses import (
     ComplexSTFTLoss,
     LogMagnitudeLoss,
@@ -178,3 +179,23 @@ def test_a_narrow_recording_teaches_nothing_about_what_it_lacks(kind: type) -> N
     spectrum = torch.fft.rfft(estimate.grad).abs().flatten()
     above = torch.linspace(0, 12000, len(spectrum)) > 4000
     assert spectrum[above].max() < 1e-5 * spectrum[~above].max()
+
+
+@pytest.mark.parametrize("loss", [WaveformLoss(), SISDRLoss()], ids=lambda loss: type(loss).__name__)
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 1, 1), (1, 1, 4800), (2, 4800), (2, 2, 4800)], ids=str)
+def test_samples_are_compared_with_samples_of_their_own(loss: nn.Module, shape: tuple[int, ...]) -> None:
+    """A shape that torch would stretch makes a number of nothing."""
+    with pytest.raises(UsageError, match="of a reference of"):
+        loss(torch.zeros(shape), torch.zeros(2, 1, 4800))
+
+
+def test_spectra_can_be_trained_with_after_they_were_only_looked_at() -> None:
+    """The window is made once, and that may be where nothing is trained."""
+    with torch.inference_mode():
+        looked_at = hann_spectra(torch.ones(1, 74), 74, 18)
+    wav = torch.ones(1, 74, requires_grad=True)
+    spectra = hann_spectra(wav, 74, 18)
+    assert torch.equal(spectra.detach(), looked_at)
+    spectra.abs().square().sum().backward()
+    assert wav.grad is not None
+    assert hann_spectra(torch.randn(1, 740000), 74, 18).abs().square().mean() == pytest.approx(1, rel=0.02)

@@ -91,6 +91,13 @@ def test_what_was_there_stays_when_a_download_fails(server: str, tmp_path: Path)
     assert everything(tmp_path) == ["other.pth"]
 
 
+def test_another_file_of_that_name_is_not_taken_for_it(server: str, tmp_path: Path) -> None:
+    (tmp_path / "weights.pth").write_bytes(CONTENT[:-1])
+    with pytest.raises(FetchError, match=r"weights\.pth: its SHA-256 begins .*, not .*remove it"):
+        fetch(f"{server}/good/weights.pth", DIGEST[:8], tmp_path)
+    assert fetch(f"{server}/good/weights.pth", "", tmp_path).read_bytes() == CONTENT[:-1], "nobody says what it is"
+
+
 def test_without_a_network(tmp_path: Path) -> None:
     """Port 1 of this machine, where nobody listens."""
     with pytest.raises(FetchError, match=r"127\.0\.0\.1:1/weights\.pth: cannot be fetched \(.*refused"):

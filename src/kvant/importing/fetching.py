@@ -28,7 +28,7 @@ def fetch(place: str, digest: str, folder: Path, report: Report = lambda done, t
     """The file at `place`, in `folder` under its own name: fetched, unless it is there already.
 
     place: a URL, or `hf://owner/name/file`, which the hub's own cache keeps. digest: how its SHA-256 begins, empty if
-    that is not known. FetchError: out of reach, broken off, or another file than expected.
+    that is not known; what is there is held to it as well. FetchError: out of reach, broken off, another file.
     """
     if place.startswith(HUB):
         path = _from_hub(place.removeprefix(HUB))
@@ -36,6 +36,7 @@ def fetch(place: str, digest: str, folder: Path, report: Report = lambda done, t
         return path
     path = folder / Path(urlsplit(place).path).name
     if path.is_file():
+        _check(str(path), sha256(path) if digest else "", digest, "; remove it to fetch it again")
         return path
     folder.mkdir(parents=True, exist_ok=True)
     found = hashlib.sha256()
@@ -92,6 +93,7 @@ def _silence(hub: Any, url: str) -> Exception | None:
     return None
 
 
-def _check(place: str, found: str, expected: str) -> None:
+def _check(place: str, found: str, expected: str, remedy: str = "") -> None:
     if not found.startswith(expected):
-        raise FetchError(f"{place}: its SHA-256 begins {found[:16]}, not {expected}: not the file its authors released")
+        trouble = f"its SHA-256 begins {found[:16]}, not {expected}: not the file its authors released"
+        raise FetchError(f"{place}: {trouble}{remedy}")

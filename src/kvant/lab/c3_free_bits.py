@@ -45,7 +45,7 @@ def language_model(learned: np.ndarray, coded: np.ndarray, seed: int) -> list[np
     quantizer = load_codec(find(DEFAULT) / WEIGHTS).quantizer
     assert isinstance(quantizer, ResidualQuantizer)
     counts = torch.from_numpy(np.stack([np.bincount(level, minlength=V) for level in learned])).float()
-    model = CodeLanguageModel(quantizer.codebooks, counts)
+    model = CodeLanguageModel(quantizer.codebooks[: len(learned)], counts)
     with torch.enable_grad():
         train(model, torch.from_numpy(learned), SIZE.steps, torch.Generator().manual_seed(seed))
     logits = model(torch.from_numpy(coded)[None])

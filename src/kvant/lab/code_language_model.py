@@ -30,7 +30,7 @@ class CodeLanguageModel(nn.Module):
         )
 
     def forward(self, codes: Tensor) -> list[Tensor]:
-        vectors = torch.stack([table[level] for table, level in zip(self.tables, codes.unbind(1))])
+        vectors = torch.stack([table[level] for table, level in zip(self.tables, codes.unbind(1), strict=True)])
         sums = F.pad(vectors.cumsum(0), (0, 0, 0, 0, 0, 0, 1, 0))
         past = self.past(F.pad(sums[-1, :, :-1], (0, 0, 1, 0)))[0]
         return [

@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from kvant.losses.pairs import check_pair
+
 
 class SISDRLoss(nn.Module):
     """-10 log10 (|a y|^2 / (|x - a y|^2 + |a y|^2 / 10^(limit/10))), a = <x, y> / |y|^2, averaged over items.
@@ -15,7 +17,8 @@ class SISDRLoss(nn.Module):
         self.limit, self.floor = limit, floor
 
     def forward(self, estimate: Tensor, reference: Tensor) -> Tensor:
-        """estimate, reference: [B, 1, N]."""
+        """estimate, reference: [B, 1, N]. UsageError: of different shapes."""
+        check_pair(estimate, reference)
         x, y = estimate.flatten(1), reference.flatten(1)
         floor = self.floor * x.shape[1]
         gain = (x * y).sum(1, keepdim=True) / (y.square().sum(1, keepdim=True) + floor)
