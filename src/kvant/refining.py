@@ -21,7 +21,9 @@ from kvant.codec import Codec
 from kvant.errors import UsageError
 from kvant.losses import DisturbanceLoss, LogMagnitudeLoss, LoudnessLoss
 from kvant.protocols import LevelledQuantizer
+from kvant.runtime.search import Search
 from kvant.streaming import Causal
+from kvant.torch_codec.threads import torch_threads
 
 LOUDNESS, DISTURBANCE, LOG_MAGNITUDE = 30.0, 4.0, 4.0
 """Weights of the losses; those of waveforms and mels made codes no better."""
@@ -35,19 +37,18 @@ RATE, BETAS = 0.12, (0.5, 0.99)
 class Refiner:
     """Wav blocks [C, T, hop] in, codes int64 [C, K, T] out, as a stream's feed: in pieces of four seconds.
 
-    limit: of the squared error of the encoder's latents, which gives each frame its depth, 1 to `num_codebooks`, with
-    ABSENT codes behind; None: all levels. beam: as for `ResidualQuantizer.encode`. steps: of the descent.
+    search: how many levels, of how wide a beam, and in how many steps. Its limit is of the squared error of the
+    encoder's latents, and gives each frame its depth, with ABSENT codes behind; None: all levels. threads: of torch.
 
     UsageError: a codec that looks ahead, or whose quantizer has no levels.
     """
 
-    def __init__(
-        self, codec: Codec, channels: int, num_codebooks: int, beam: int, limit: float | None, steps: int
-    ) -> None:
+    def __init__(self, codec: Codec, channels: int, search: Search, threads: int = 1) -> None:
         if not (isinstance(codec.encoder, Causal) and isinstance(codec.quantizer, LevelledQuantizer)):
             raise UsageError("only codes of causal codecs with residual codebooks can be refined; leave --refine out")
-        quantizer = DepthQuantizer(codec, num_codebooks, beam, limit)
-        self._channels = [Descent(codec, quantizer, steps) for _ in range(channels)]
+        quantizer = DepthQuantizer(codec, search)
+        self._channels = [Descent(codec, quantizer, search.refine) for _ in range(channels)]
+        self._threads = threads
         self._piece = round(PIECE_SECONDS * codec.frame_rate)
         self._waiting = np.zeros((channels, 0, codec.hop_length), np.float32)
 
@@ -67,15 +68,16 @@ class Refiner:
         return rest
 
     def _refined(self, piece: np.ndarray) -> np.ndarray:
-        return np.stack([descent(wav) for descent, wav in zip(self._channels, piece)])
+        with torch_threads(self._threads):
+            return np.stack([descent(wav) for descent, wav in zip(self._channels, piece)])
 
 
 class DepthQuantizer:
     """Latents [1, D, T] to codes int64 [1, K, T] and their vectors [1, D, T], each frame at its own depth."""
 
-    def __init__(self, codec: Codec, num_codebooks: int, beam: int, limit: float | None) -> None:
-        self.num_codebooks = num_codebooks
-        self._codec, self._beam, self._limit = codec, beam, limit
+    def __init__(self, codec: Codec, search: Search) -> None:
+        self.num_codebooks = search.num_codebooks or codec.num_codebooks
+        self._codec, self._beam, self._limit = codec, search.beam, search.limit
 
     @torch.no_grad()
     def depths(self, latents: Tensor) -> Tensor:
@@ -165,6 +167,6 @@ class Descent:
         return sum((weight * loss(*pair) for weight, loss in self._losses), wav.new_zeros(()))
 
 
-def refiner(weights: Path, channels: int, num_codebooks: int, beam: int, limit: float | None, steps: int) -> Refiner:
+def refiner(weights: Path, channels: int, search: Search, threads: int) -> Refiner:
     """For the codec of a model file."""
-    return Refiner(load_codec(weights), channels, num_codebooks, beam, limit, steps)
+    return Refiner(load_codec(weights), channels, search, threads)

@@ -18,6 +18,7 @@ from kvant.losses import DisturbanceLoss, LogMagnitudeLoss, LoudnessLoss
 from kvant.refining import Refiner
 from kvant.runtime import load
 from kvant.runtime.models import DEFAULT, WEIGHTS, find
+from kvant.runtime.search import Search
 
 ASSETS = Path(kvant.__file__).parent / "assets"
 LIMIT = 20.0
@@ -40,7 +41,7 @@ def refined(
 ) -> Tensor:
     """Codes [C, K, T] of wav [C, N], pushed in blocks of so many frames, and the rest."""
     hops = codec.pad(torch.from_numpy(wav)).reshape(len(wav), -1, codec.hop_length).numpy()
-    refiner = Refiner(codec, len(wav), 4, 1, limit, steps)
+    refiner = Refiner(codec, len(wav), Search(4, 1, limit, steps))
     parts = []
     for block in np.split(hops, np.cumsum(sizes), axis=1):
         parts += refiner.push(block)
@@ -80,7 +81,7 @@ def test_blocks_and_other_channels_change_nothing(codec: Codec, wav: np.ndarray)
 
 
 def test_a_flushed_refiner_is_as_new(codec: Codec, wav: np.ndarray) -> None:
-    refiner = Refiner(codec, 1, 4, 1, None, 1)
+    refiner = Refiner(codec, 1, Search(4, refine=1))
     hops = codec.pad(torch.from_numpy(wav[:, :9600])).reshape(1, -1, codec.hop_length).numpy()
     first, second = (np.concatenate(refiner.push(hops) + refiner.flush(), axis=-1) for _ in range(2))
     np.testing.assert_array_equal(first, second)
@@ -89,4 +90,4 @@ def test_a_flushed_refiner_is_as_new(codec: Codec, wav: np.ndarray) -> None:
 
 def test_what_looks_ahead_is_refused() -> None:
     with pytest.raises(UsageError, match="causal"):
-        Refiner(snac.build(snac.Config()), 1, 1, 1, None, 1)
+        Refiner(snac.build(snac.Config()), 1, Search(refine=1))

@@ -1,6 +1,7 @@
 """The shipped models on onnxruntime: encode, decode, stream, compress; no torch."""
 
-from kvant.runtime.codec import Codec, Codes
+from kvant.runtime.codec import Codec
+from kvant.runtime.codes import Codes
 from kvant.runtime.memory import compress, decompress
 from kvant.runtime.models import DEFAULT, available
 from kvant.runtime.opening import load

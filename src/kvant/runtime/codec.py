@@ -1,7 +1,6 @@
 """A codec to use: wav to codes and back with a model file and onnxruntime, whole or as a stream."""
 
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,27 +11,15 @@ from kvant.errors import ModelError, UsageError
 from kvant.extras import import_extra
 from kvant.model_file import ModelFile, decoder_digest, digest
 from kvant.runtime.beam import BeamEncoder, residual_codebooks
+from kvant.runtime.codes import Codes
 from kvant.runtime.entropy import read_entropy_model
 from kvant.runtime.feeds import Feed, Half
 from kvant.runtime.graph import Graph
 from kvant.runtime.models import DECODER_GRAPH, ENCODER_GRAPH
 from kvant.runtime.reach import reach_of
-from kvant.runtime.search import check_beam, check_refine
+from kvant.runtime.search import Search, check_beam, check_refine
 from kvant.runtime.streams import DecoderStream, EncoderStream
 from kvant.runtime.variable import check_limit, limit_for
-
-
-class Codes(NamedTuple):
-    """codes: int64 [C, K, T], coarse first, ABSENT (-1) where a frame has fewer levels; the wav's rate and length.
-
-    Of a codec of segments, C is 1: all `channels` of the wav together; `gains`: frames and gain of each segment.
-    """
-
-    codes: np.ndarray
-    sample_rate: int
-    num_samples: int
-    channels: int | None = None
-    gains: tuple[tuple[int, float], ...] = ()
 
 
 class Codec:
@@ -157,17 +144,17 @@ class Codec:
         rate = check_sample_rate(sample_rate or self.sample_rate)
         levels = self.check_levels(num_codebooks, limit)
         check_limit(limit)
-        how = levels, check_beam(beam), limit
-        if check_refine(refine):
-            feed = self.refiner(channels, *how, refine)
+        search = Search(levels, check_beam(beam), limit, check_refine(refine))
+        if refine:
+            feed = self.refiner(channels, search)
         else:
-            feed = self.reach.encoder_feed(self.encoder_for(*how), channels)
+            feed = self.reach.encoder_feed(self.encoder_for(levels, beam, limit), channels)
         return EncoderStream(self, rate, channels, levels, feed)
 
-    def refiner(self, channels: int, num_codebooks: int, beam: int, limit: float | None, steps: int) -> Feed:
-        """Wav [C, T, hop] -> codes [C, K, T], in so many steps through the decoder. UsageError: torch is missing."""
+    def refiner(self, channels: int, search: Search) -> Feed:
+        """Wav [C, T, hop] -> codes [C, K, T], by way of the decoder. UsageError: torch is missing."""
         refining = import_extra("kvant.refining", "train", "refining codes")
-        feed: Feed = refining.refiner(self._path, channels, num_codebooks, beam, limit, steps)
+        feed: Feed = refining.refiner(self._path, channels, search, self._threads)
         return feed
 
     def decoder_stream(self, sample_rate: int | None = None, channels: int = 1) -> DecoderStream:

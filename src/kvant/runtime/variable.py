@@ -23,8 +23,10 @@ def limit_for(metadata: Mapping[str, Any], bitrate: float) -> float:
     except (TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{name}: its table of limits is garbled ({error}); save the model again") from error
     if not rates[0] - 1e-9 <= np.log(bitrate) <= rates[-1] + 1e-9:
-        lowest, highest = (f"{np.exp(rates[end]) / 1000:g}" for end in (0, -1))
-        raise UsageError(f"{bitrate / 1000:g} kbit/s; the variable bitrates of {name} are {lowest} to {highest} kbit/s")
+        lowest, highest = np.ceil(np.exp(rates[0]) / 10 - 1e-6) / 100, np.floor(np.exp(rates[-1]) / 10 + 1e-6) / 100
+        raise UsageError(
+            f"{bitrate / 1000:g} kbit/s; the variable bitrates of {name} are {lowest:g} to {highest:g} kbit/s"
+        )
     return float(np.exp(np.interp(np.log(bitrate), rates, limits)))
 
 
