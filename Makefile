@@ -25,14 +25,14 @@ bench-quantizers: $(VENV)/.peers
 	$(VENV)/bin/python benchmarks/quantizers.py
 
 # The corpus, the closed form that training starts from, and both measured beside Opus, Codec2 and Speex: some twenty
-# minutes. The report with its plot and players is then in runs/table.
+# minutes, and again as much for the refined codes. The report with its plot and players is then in runs/table.
 table: $(VENV)/.eval
 	$(VENV)/bin/kvant data fetch voices --force --cache corpus/packages --output corpus/voices-24k
 	$(VENV)/bin/kvant train recipes/voice_24khz.py corpus=corpus/voices-24k \
 		phases.0.steps=0 --output runs/closed-form
 	$(VENV)/bin/kvant export --force runs/closed-form/start/model.safetensors
 	$(VENV)/bin/kvant eval Kvant=kvant-voice-24k 'its start=runs/closed-form/start' --data corpus/voices-24k/test \
-		--clips 24 --beam 1,4 --variable --jobs 2 --force --output runs/table
+		--clips 24 --beam 1,4 --variable --refine 30 --jobs 2 --force --output runs/table
 	cp runs/table/table.md docs/voice-24k.md
 	cp runs/table/results.json docs/voice-24k.json
 	$(VENV)/bin/python recipes/model_card.py kvant-voice-24k docs/voice-24k
