@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 from kvant.errors import UsageError
 
-_NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
+NO_ROOM = {errno.ENOSPC, errno.EFBIG, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""What a system says when a file, or all of a disk, takes no more bytes."""
 
 
 @contextlib.contextmanager
@@ -41,8 +42,8 @@ def atomic_write(path: str | os.PathLike[str], overwrite: bool = False) -> Itera
         with contextlib.suppress(OSError):
             temporary.unlink()
         # An OSError of the block may be about another file, such as the one being read.
-        if isinstance(error, OSError) and (error.errno in _NO_ROOM or str(error.filename) == str(temporary)):
-            room = error.errno in _NO_ROOM
+        if isinstance(error, OSError) and (error.errno in NO_ROOM or str(error.filename) == str(temporary)):
+            room = error.errno in NO_ROOM
             remedy = "free some space or write elsewhere" if room else "name a folder that exists and is yours"
             raise UsageError(f"{path}: cannot be written ({error.strerror}); {remedy}") from error
         raise

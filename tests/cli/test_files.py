@@ -155,6 +155,15 @@ def test_impossible_rate(options: list[str], message: str, kvt: Path, run: Calla
     assert not target.exists()
 
 
+def test_truncating_what_is_damaged_says_what_takes_it(
+    kvt: Path, stream: bytes, tmp_path: Path, run: Callable[..., Outcome]
+) -> None:
+    kvt.write_bytes(stream[: len(stream) * 3 // 4])
+    done = run("truncate", kvt, tmp_path / "never.kvt", "-n", "1")
+    assert (done.code, done.err.count("\n")) == (1, 1)
+    assert "fetch the stream again; `kvant decode`" in done.err
+
+
 def test_truncating_replaces_nothing_unasked(kvt: Path, stream: bytes, run: Callable[..., Outcome]) -> None:
     other = kvt.with_name("other.kvt")
     other.write_bytes(b"precious")

@@ -82,6 +82,19 @@ def test_a_reader_that_leaves_is_no_error(verb: str, clip: Path, wav: np.ndarray
     assert process.returncode == 141
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+@pytest.mark.parametrize("verb", ["encode", "truncate", "info"])
+def test_a_full_standard_output_is_named(verb: str, clip: Path, kvt: Path, spawn: Spawn) -> None:
+    arguments = {"encode": [clip, "-"], "truncate": [kvt, "-", "-n", 2], "info": [kvt]}[verb]
+    with open("/dev/full", "wb") as full:
+        process = spawn(verb, *arguments, stdout=full)
+        _, err = process.communicate()
+    assert process.returncode == 2
+    assert b"standard output" in err
+    assert err.endswith(b": No space left on device\n")
+    assert err.count(b"\n") == 1
+
+
 @pytest.mark.skipif(os.name == "nt", reason="no SIGINT between processes there")
 def test_interrupted_work_leaves_nothing(clip: Path, tmp_path: Path, spawn: Spawn) -> None:
     process = spawn("encode", "-", tmp_path / "never.kvt")

@@ -174,6 +174,6 @@ class Reader:
         if self._strict:
             raise type(error)(
                 f"at byte {offset}, frame {self._due}: {error}; "
-                "fetch the stream again, or read it without `strict` to get every whole block"
+                "fetch the stream again; `kvant decode`, and a Reader that is not strict, take every whole block of it"
             ) from error
         self.damage.append(Damage(offset, str(error), self._due, lost_frames))

@@ -5,13 +5,14 @@ import functools
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
 import typer
 
 from kvant.cli import interrupts
 from kvant.errors import KvantError
+from kvant.files import NO_ROOM
 
 DAMAGED, UNUSABLE, BUG, INTERRUPTED, BROKEN_PIPE = 1, 2, 70, 130, 141  # the last three as shells and sysexits.h have it
 
@@ -27,7 +28,8 @@ def reported(verb: Callable[..., None]) -> Callable[..., None]:
             try:
                 verb(*args, **options)
                 interrupts.check()
-                sys.stdout.flush()  # a reader that has gone is noticed here, not at the interpreter's end
+                with to_standard_output():
+                    sys.stdout.flush()  # a reader that has gone is noticed here, not at the interpreter's end
             except typer.Exit:
                 raise
             except (KeyboardInterrupt, Exception) as error:
@@ -35,6 +37,17 @@ def reported(verb: Callable[..., None]) -> Callable[..., None]:
                 raise typer.Exit(INTERRUPTED if interrupted else report(error)) from error
 
     return run
+
+
+@contextlib.contextmanager
+def to_standard_output() -> Iterator[None]:
+    """Standard output is named by the error when there is no room for what the block writes to it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_ROOM and error.filename is None:
+            raise OSError(error.errno, error.strerror, "standard output") from error
+        raise
 
 
 def report(error: BaseException, name: str = "") -> int:
@@ -77,7 +90,8 @@ def _describe(error: BaseException) -> tuple[int, str]:
     if isinstance(error, KvantError):
         return error.exit_code, str(error)
     if isinstance(error, OSError) and error.strerror:
-        return UNUSABLE, f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        unnamed = "standard output or a temporary file: " if error.errno in NO_ROOM else ""
+        return UNUSABLE, (f"{error.filename}: " if error.filename else unnamed) + error.strerror
     if isinstance(error, MemoryError):
         return UNUSABLE, "out of memory"
     hint = "this is a bug in kvant, please report it" if show_traces.get() else "run it again with --debug to see where"
