@@ -71,6 +71,11 @@ def test_limits_between_those_of_the_table_are_geometric_means() -> None:
     for rate in (700, 3100):
         with pytest.raises(UsageError, match=r"the variable bitrates of m are 0.75 to 3 kbit/s"):
             limit_for(metadata, rate)
+    table = {"574.1": 80.0, "6668.9": 1.5}
+    with pytest.raises(UsageError, match=r"of m are 0\.58 to 6\.66 kbit/s"):
+        limit_for({"name": "m", "variable": {"limits": table}}, 7000)
+    for rate in (580, 6660):
+        assert 1.5 < limit_for({"variable": {"limits": table}}, rate) < 80
     with pytest.raises(ModelError, match="no table of limits"):
         limit_for({"name": "m"}, 1500)
     with pytest.raises(ModelError, match="garbled"):
