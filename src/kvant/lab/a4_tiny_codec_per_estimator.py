@@ -117,7 +117,7 @@ def _checks(rows: list[Row]) -> tuple[Check, ...]:
 
 
 def _draw(figure: "Figure", rows: list[Row]) -> None:
-    figure.suptitle("With remedies, five of six estimators nearly tie in SNR; log-mel distance ranks them otherwise")
+    figure.suptitle("Five of six estimators nearly tie in SNR; log-mel ranks them otherwise")
     measures = (("snr", "SNR of the frames, dB (higher is better)"), ("mel", "log-mel distance (lower is better)"))
     for axis, (what, title) in zip(figure.subplots(1, 2), measures):
         for place, (colour, name) in enumerate(zip(COLOURS, ESTIMATORS)):

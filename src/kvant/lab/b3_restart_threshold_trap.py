@@ -129,7 +129,7 @@ def _draw(figure: "Figure", by: dict[tuple[str, int], Row]) -> None:
     left.text(BATCHES[0], 2.2, "below a tenth of\nthe uniform share", color=COLOURS[0])
     left.set(yscale="log", ylabel=f"restarts a step, of {SIZE:,} codes", ylim=(0.1, 2000))
     left.set_title("How many codes are moved")
-    right.text(560, -2.8, "count below 2", color=COLOURS[1])
+    right.text(700, -2.7, "count below 2", color=COLOURS[1])
     right.text(BATCHES[0], -4.35, "uniform share;\ndotted: no restarts", color=COLOURS[0], va="bottom")
     right.set(ylabel="distortion, dB of the energy of the latents")
     right.set_title("What that does to the codebook")
