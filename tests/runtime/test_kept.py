@@ -10,6 +10,7 @@ import pytest
 
 import kvant
 from kvant.bitstream import info
+from kvant.errors import ModelError
 from kvant.model_file import read_model_file, write_model_file
 from kvant.runtime.files import codec_for, header_for
 from kvant.runtime.graph import Graph
@@ -84,3 +85,23 @@ def test_of_shipped_models_that_of_the_streams_name_comes_first(
     assert codec_for(header).name == names[1]
     assert read == [names[1]]
     assert codec_for(replace(header, model_id="of another name")).name == names[0]
+
+
+def test_of_imported_models_only_that_of_the_streams_name_is_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And nothing outside the cache, whatever a stream calls its model."""
+    monkeypatch.setenv("KVANT_CACHE", str(tmp_path))
+    monkeypatch.setattr("kvant.runtime.models.SHIPPED", tmp_path / "none")
+    names = [f"model-number-0{k}" for k in (1, 2)]
+    folders = [renamed(copied(tmp_path / "models" / name), name) for name in names]
+    header = header_for(kept(str(folders[1])), 24000, 1, None)
+    read: list[str] = []
+    monkeypatch.setattr("kvant.runtime.files.kept", lambda name: read.append(name) or kept(name))
+    assert codec_for(header).name == names[1]
+    for foreign in ("../models/model-number-01", "model-number-03"):
+        with pytest.raises(ModelError, match="no model here"):
+            codec_for(replace(header, model_id=foreign))
+    assert read == [str(folders[1])]
+    with pytest.raises(ModelError, match=f"{names[1]} has "):
+        codec_for(replace(header, decoder_digest=bytes(32)))

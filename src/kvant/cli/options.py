@@ -19,7 +19,7 @@ Model = Annotated[
 ]
 OwnModel = Annotated[
     str | None,
-    typer.Option("-m", "--model", metavar="MODEL", help="Name or folder of the model, if it is not a shipped one."),
+    typer.Option("-m", "--model", metavar="MODEL", help="Name or folder of the model, if not shipped or imported."),
 ]
 Bitrate = Annotated[
     float | None,

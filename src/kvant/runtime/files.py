@@ -14,7 +14,7 @@ from kvant.errors import ModelError, UsageError
 from kvant.runtime.codec import Codec
 from kvant.runtime.former import former
 from kvant.runtime.kept import kept
-from kvant.runtime.models import available
+from kvant.runtime.models import candidates
 from kvant.runtime.packing import Packed, packed
 from kvant.runtime.playback import Playback
 from kvant.runtime.search import AS_IT_COMES, Search
@@ -92,17 +92,19 @@ def header_for(
 
 
 def codec_for(header: Header, name_or_path: str | None = None) -> Codec:
-    """The model that decodes a stream: by name or path, else the shipped one with the digest the stream names.
+    """The model that decodes a stream: by name or path, else the imported one of the name that the stream gives, or the
+    shipped one, with the digest it gives.
 
     A model that got more levels since is taken as it was. ModelError shows both digests when the given model is
     another; InvalidHeader when the stream contradicts its model.
     """
-    names = sorted(available(), key=lambda name: name != header.model_id) if name_or_path is None else [name_or_path]
-    levels, candidates = header.num_levels, []
+    names = candidates(header.model_id) if name_or_path is None else [name_or_path]
+    levels, tried = header.num_levels, []
     for name in names:
         codec = kept(name)
-        candidates.append(codec)
-        if codec.decoder_digest != header.decoder_digest and codec.num_codebooks > levels:
+        tried.append(codec)
+        changed = codec.decoder_digest != header.decoder_digest
+        if changed and codec.num_codebooks > levels and type(codec) is Codec:  # those on torch get no levels later
             codec = former(name, levels)
         if codec.decoder_digest == header.decoder_digest:
             expected = header_for(codec, header.source_rate, header.channels, None, num_codebooks=1)
@@ -110,7 +112,7 @@ def codec_for(header: Header, name_or_path: str | None = None) -> Codec:
             if differs or header.spanned(1) != expected.spanned(1):
                 raise InvalidHeader(f"the header names {codec.name} but describes another model; the stream is forged")
             return codec
-    found = "; ".join(f"{codec.name} has {codec.decoder_digest.hex()[:16]}" for codec in candidates) or "no model here"
+    found = "; ".join(f"{codec.name} has {codec.decoder_digest.hex()[:16]}" for codec in tried) or "no model here"
     raise ModelError(
         f"the stream was made with {header.model_id!r}, decoder {header.decoder_digest.hex()[:16]}; {found}. "
         "Give the folder of that model with -m"

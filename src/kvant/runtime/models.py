@@ -28,6 +28,13 @@ def cached(name: str) -> Path:
     return cache() / "models" / name
 
 
+def candidates(name: str) -> list[str]:
+    """Which models a stream that gives this name may be of: the imported one of the name, and all shipped, it first."""
+    known = {path.parent.name: path.parent for path in cached("").glob(f"*/{WEIGHTS}")}  # `name` is a stranger's
+    imported = [str(known[name])] if name in known else []
+    return imported + sorted(available(), key=lambda each: each != name)
+
+
 def look_for(name_or_path: str) -> Path | None:
     """The folder of a model, or None: shipped, by path (of the folder, or of the weights in it), or imported before."""
     shipped = available()
