@@ -11,7 +11,19 @@ import pytest
 import kvant
 
 ROOT = Path(kvant.__file__).parent
-LIGHT = ("", "errors", "extras", "files", "entropy", "model_file", "audio", "bitstream", "runtime", "loading")
+LIGHT = (
+    "",
+    "errors",
+    "extras",
+    "files",
+    "entropy",
+    "model_file",
+    "suffixes",
+    "audio",
+    "bitstream",
+    "runtime",
+    "loading",
+)
 """The numpy side, `kvant` itself included: these import each other and nothing of the tiers. (`loading` asks for torch
 by name when a model needs it, as the command line does.)"""
 TIERS = (

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from kvant.audio.suffixes import READABLE, UNREADABLE
 from kvant.cli.encode import AUDIO
 from kvant.cli.paths import plan
 from kvant.data.scanning import find_audio
 from kvant.evaluation.recordings import find_clips
+from kvant.suffixes import READABLE, UNREADABLE
 
 
 def test_audio_to_scan_is_audio_to_encode_and_to_evaluate(tmp_path: Path) -> None:

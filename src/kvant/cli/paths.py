@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from kvant.audio.suffixes import READABLE, UNREADABLE
 from kvant.cli import interrupts
 from kvant.cli.failures import to_standard_output
 from kvant.errors import BitstreamError, ModelError, UsageError
 from kvant.files import atomic_write
+from kvant.suffixes import READABLE, UNREADABLE
 
 STANDARD = "-"
 KVT = (".kvt",)

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from kvant.audio.suffixes import READABLE, UNREADABLE
 from kvant.data.labels import Labels
 from kvant.data.manifest import Recording
 from kvant.data.measuring import measure
 from kvant.data.parallel import ordered_map
 from kvant.errors import UsageError
+from kvant.suffixes import READABLE, UNREADABLE
 
 SUFFIXES = (*READABLE, *UNREADABLE)
 

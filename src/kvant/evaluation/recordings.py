@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from kvant.audio import open_audio
-from kvant.audio.suffixes import READABLE
 from kvant.errors import UsageError
 from kvant.evaluation.clip import LONGEST, UNKNOWN, Clip
 from kvant.evaluation.held_out import held_out_clips
+from kvant.suffixes import READABLE
 
 DEFAULT_COUNT = 24
 
