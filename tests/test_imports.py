@@ -11,7 +11,8 @@ import pytest
 import kvant
 
 ROOT = Path(kvant.__file__).parent
-LIGHT = (
+LIGHT = ("", "errors", "extras", "files", "suffixes", "entropy", "model_file", "audio", "bitstream", "runtime")
+LIGHT += ("loading",)
     "",
     "errors",
     "extras",
