@@ -11,8 +11,7 @@ import pytest
 import kvant
 
 ROOT = Path(kvant.__file__).parent
-LIGHT = ("", "errors", "extras", "files", "suffixes", "entropy", "model_file", "audio", "bitstream", "runtime")
-LIGHT += ("loading",)
+LIGHT = (
     "",
     "errors",
     "extras",
