@@ -1,8 +1,10 @@
 """`kvant data` as users give it: what is printed, written, left behind, and refused."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -126,6 +128,17 @@ def test_fetching_where_there_is_no_apt(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Outcome]
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "av", ModuleType("av"))
     done = run("data", "fetch", "voices", "--cache", tmp_path / "cache", "-o", tmp_path / "out")
     assert done.code == 2
     assert "there is no apt-get here; fetch on Debian or Ubuntu" in done.err
+
+
+def test_what_decoding_needs_is_asked_for_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[..., Outcome]
+) -> None:
+    monkeypatch.setitem(sys.modules, "av", None)
+    done = run("data", "fetch", "voices", "--cache", tmp_path / "cache", "-o", tmp_path / "out")
+    assert done.code == 2
+    assert "pip install 'kvant[eval]'" in done.err
+    assert not (tmp_path / "cache").exists()

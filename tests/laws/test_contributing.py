@@ -34,7 +34,7 @@ def test_most_laws_are_among_them() -> None:
 
 
 def test_the_line_is_the_list_with_one_more() -> None:
-    listed = LINE.split("(")[1].split(")")[0].split(", ")
+    listed = re.findall(r"\w+", LINE.partition("=")[2])
     assert listed == [*(kind.__name__ for kind in GRADIENTS), "cautious"]
 
 
