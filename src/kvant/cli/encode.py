@@ -44,8 +44,8 @@ def encode(
     Of a folder all audio below it is encoded, hidden files aside, and the tree is kept below OUT. Without -b or -n
     a frame has as many codebooks as the model gives by default; kvant truncate can drop some later. --beam 4 comes
     closer to the recording at the same bitrate, the more codebooks the more; it chooses for as many as -b or -n
-    say, not for what a truncation leaves. --refine 30 comes closer still, by way of the decoder;
-    with --variable it takes 2 to 7 % more bits than were asked for.
+    say, not for what a truncation leaves. --refine 30 comes closer still, by way of the decoder; with --variable it
+    takes 2 to 7 % more bits than were asked for.
 
     --variable -b 1.5 gives each frame as many codebooks as bring its error below one limit: better at an equal average.
     A file is heard once to find that limit, and then encoded; on standard input, a pipe and with --live it is one for
@@ -61,28 +61,25 @@ def encode(
     from kvant.runtime import load
     from kvant.runtime.files import encode_file
     from kvant.runtime.packing import packed
-    from kvant.runtime.search import Search, check_beam, check_refine
+    from kvant.runtime.search import Search
 
     jobs = plan(source, target, AUDIO, ".kvt", force)
     codec = load(model, threads)
     levels = options.levels_of(codec, bitrate, num_codebooks, variable)
-    asked = None if packing is None else Packing[packing.name]
-    how = packed(codec, variable, asked, live)
-    raw = how.packing == Packing.RAW
+    how = packed(codec, variable, None if packing is None else Packing[packing.name], live)
     limits = Limits(codec, 1000 * bitrate, beam, how, live) if variable and bitrate is not None else None
-    check_beam(beam)
-    if check_refine(refine) and live:
-        raise UsageError("--refine hears four seconds at a time; leave out --live")
+    options.check_search(beam, refine, live)
 
     def work(job: Job, progress: Progress) -> Done:
         limit = limits(job, progress) if limits else None
         with open_audio(job.source) as audio, create_bytes(job.target, force) as sink:
             progress.begin(job.source_name, audio.num_samples)
             flushed = cast(BinaryIO, _Flushing(sink)) if live else sink
-            bits = encode_file(audio, flushed, codec, Search(levels, beam, limit, refine), asked, live, progress)
+            bits = encode_file(audio, flushed, codec, Search(levels, beam, limit, refine), how, live, progress)
             size = "" if job.target == STANDARD else f", {sink.tell()} bytes"
         seconds = progress.samples_done / audio.sample_rate
-        rate = codec.streams(audio.channels) * codec.bitrate(levels) if raw else bits / max(seconds, 1e-9)
+        raw = codec.streams(audio.channels) * codec.bitrate(levels)
+        rate = raw if how.packing == Packing.RAW else bits / max(seconds, 1e-9)
         return Done(f"{seconds:.2f} s, {rate / 1000:.2f} kbit/s{size}")
 
     batch.run(jobs, work, force)

@@ -68,6 +68,15 @@ def check_rate(bitrate: float | None, num_codebooks: int | None, required: bool 
         raise UsageError(f"-b {bitrate:g}: must be more than 0 kbit/s")
 
 
+def check_search(beam: int, refine: int, live: bool) -> None:
+    """UsageError unless codes can be searched so."""
+    from kvant.runtime.search import check_beam, check_refine
+
+    check_beam(beam)
+    if check_refine(refine) and live:
+        raise UsageError("--refine hears four seconds at a time; leave out --live")
+
+
 def levels_of(codec: "Codec", bitrate: float | None, num_codebooks: int | None, variable: bool = False) -> int:
     """How many levels of `codec` the options ask for, as `Codec.check_levels` has it if none is given.
 

@@ -124,16 +124,16 @@ def encode_file(
     sink: BinaryIO,
     codec: Codec,
     search: Search = AS_IT_COMES,
-    packing: Packing | None = None,
+    how: Packed | None = None,
     live: bool = False,
     progress: Progress | None = None,
 ) -> int:
     """Encode `source` into `sink` as it is read; the bits of all codes. `live`: every frame is sent at once, in a block
     of its own.
 
-    packing: as for `packed`.
+    how: the stream is packed; None: as `packed` has it.
     """
-    how = packed(codec, search.limit is not None, packing, live)
+    how = packed(codec, search.limit is not None, live=live) if how is None else how
     levels = codec.check_levels(search.num_codebooks, search.limit)
     header = header_for(codec, source.sample_rate, source.channels, source.num_samples, how, levels)
     stream = codec.encoder_stream(source.sample_rate, source.channels, *search)
